@@ -1,0 +1,30 @@
+"""The labs: one folder each, named here once, in the order of the article.
+
+A lab's folder holds ``component.py`` (what is deployed), ``probes.py`` (what is claimed and asked)
+and ``README.md`` (what it teaches). Adding a lab is adding its folder and one line to ``LABS``.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from labs.model import Probe
+
+LABS: tuple[str, ...] = (
+    "container-to-container",
+    "pod-to-service",
+    "ingress-l7",
+)
+
+
+def module_of(lab: str) -> str:
+    """The Python package of a lab: dashes are underscores there."""
+    return f"labs.{lab.replace('-', '_')}"
+
+
+def probes_of(lab: str) -> tuple[Probe, ...]:
+    """The probes a lab declares; needs neither Pulumi nor a cluster."""
+    probes: tuple[Probe, ...] = import_module(f"{module_of(lab)}.probes").PROBES
+    return probes

@@ -1,0 +1,51 @@
+"""The article's claims: every sentence that says how packets travel, under the id it keeps everywhere.
+
+F1 is not of the article: it is the suite's own promise that no probe packet leaves the cluster.
+"""
+
+from __future__ import annotations
+
+from labs.model import Claim
+
+_SENTENCES = {
+    "C1": "Containers of a Pod share one network namespace: same IP, same interfaces, same inode.",
+    "C2": "They reach each other over localhost: nginx on 80 is a reverse proxy for the app on 8080.",
+    "C3": "One namespace means one port space: a second listener on 8080 is refused.",
+    "C4": "Without a Service, neither container is available outside the cluster.",
+    "P1": "Every Pod reaches every Pod on any node without NAT.",
+    "P2": "A veth pair joins each Pod to its node: the Pod's eth0 and the node's veth name each other.",
+    "P3": "The node's veths are ports of one bridge, cbr0.",
+    "P4": "Same-node traffic crosses the bridge and never the node's own interface.",
+    "P5": "Cross-node traffic leaves through the bridge and the node: Pod ranges map to nodes.",
+    "P6": "The application chain works: frontend, REST, database on another node, and data back.",
+    "S1": "The clusterIP stays while Pods and their IPs come and go.",
+    "S2": "Requests are load-balanced over the Pods of a Service.",
+    "S3": "Labels and selectors define the set: relabel a Pod and it leaves, label another and it joins.",
+    "S4": "Every node's kube-proxy holds the same table for the Service.",
+    "S5": "kube-proxy follows additions and removals.",
+    "S6": "The kernel does it (netfilter DNAT): no process listens on the clusterIP.",
+    "S7": "A connection to a Pod that fails to respond fails; a readiness probe prevents it.",
+    "S8": "DNS runs as a Service: a Service's name is its clusterIP, a headless one's are Pod IPs.",
+    "S9": "kube-proxy's modes: iptables and nftables, IPVS where the kernel has it, userspace no more.",
+    "S10": "GET_HOSTS_FROM=env: the Service's environment variables are present in Pods created after it.",
+    "E1": "iptables replaces the Pod's source IP by the node's (SNAT) on the way out.",
+    "E2": "The gateway replaces the node's IP by its external one (second NAT).",
+    "E3": "Pod to Pod and Pod to node are not source-NATed.",
+    "E4": "The path out is Pod namespace, veth, cbr0, iptables, node interface.",
+    "E5": "Pods have IP addresses that virtual machines or nodes can't reach.",
+    "I1": "The Service advertises the load balancer's IP; it is exported as frontendIp.",
+    "I2": "From outside, both ports of the load balancer reach the Pods.",
+    "I3": "The balancer knows nodes, not Pods: a node without a local Pod still delivers.",
+    "I4": "The answer leaves the Pod with the Pod's IP and is rewritten on the way back.",
+    "I5": "externalTrafficPolicy Local keeps the client's IP and skips nodes without Pods; Cluster not.",
+    "I6": "The node port answers on every node.",
+    "I7": "An Ingress routes by host.",
+    "I8": "An Ingress routes by path.",
+    "I9": "An unknown host or path is answered by no backend (404).",
+    "I10": "An Ingress is HTTP-aware: backends see X-Forwarded-For, a plain TCP client gets no routing.",
+    "I11": "An Ingress stands on a Service: without endpoints the same URL fails with 5xx.",
+    "I12": "The same routes as Gateway API HTTPRoutes give the same answers.",
+    "F1": "The fence: what nothing in the cluster serves is answered by nobody, also not from outside it.",
+}
+
+CLAIMS: dict[str, Claim] = {id: Claim(id, sentence) for id, sentence in _SENTENCES.items()}

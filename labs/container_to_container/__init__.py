@@ -1,0 +1,1 @@
+"""Container to container: two containers of a Pod share one network namespace."""

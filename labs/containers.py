@@ -1,0 +1,130 @@
+"""The specs that the labs' Pods share: containers of our images with the least rights that work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pulumi_kubernetes.core import v1
+from pulumi_kubernetes.meta import v1 as meta
+
+from labs.target import Images
+
+IDENTITY_FOLDER = "/var/run/podpath"
+"""Where a container finds ``token``: its payload names the Pod and its node (KEP-4193)."""
+
+USER = 10001
+PORT_NAMES = {80: "nginx", 8080: "webapp"}
+"""Names of Service ports: the article prints none, but the API refuses two unnamed ports."""
+
+
+def restricted() -> v1.SecurityContextArgs:
+    """A container's part of Pod Security ``restricted``, and a root file system that cannot be written."""
+    return v1.SecurityContextArgs(
+        allow_privilege_escalation=False,
+        capabilities=v1.CapabilitiesArgs(drop=["ALL"]),
+        read_only_root_filesystem=True,
+    )
+
+
+def unprivileged(sysctls: Mapping[str, str] | None = None) -> v1.PodSecurityContextArgs:
+    """A Pod's part of Pod Security ``restricted``."""
+    return v1.PodSecurityContextArgs(
+        run_as_non_root=True,
+        run_as_user=USER,
+        run_as_group=USER,
+        fs_group=USER,
+        seccomp_profile=v1.SeccompProfileArgs(type="RuntimeDefault"),
+        sysctls=[v1.SysctlArgs(name=name, value=value) for name, value in (sysctls or {}).items()] or None,
+    )
+
+
+def requests(cpu: str, memory: str) -> v1.ResourceRequirementsArgs:
+    """Resource requests without limits, as the article prints them."""
+    return v1.ResourceRequirementsArgs(requests={"cpu": cpu, "memory": memory})
+
+
+def server(
+    images: Images,
+    workload: str,
+    port: int,
+    size: tuple[str, str],
+    *,
+    command: Sequence[str] | None = None,
+    env: Mapping[str, str] | None = None,
+    started: str | None = None,
+) -> v1.ContainerArgs:
+    """A container named after its workload that serves ``port``; ``size`` is its cpu and memory request.
+
+    ``started`` is a path that answers once the server is up. It becomes a startup probe, never a
+    readiness probe: after the start the kubelet adds no packet to what a lab observes.
+    """
+    return v1.ContainerArgs(
+        name=workload,
+        image=images.of(workload),
+        image_pull_policy="IfNotPresent",
+        command=[*command] if command else None,
+        env=[v1.EnvVarArgs(name=name, value=value) for name, value in env.items()] if env else None,
+        ports=[v1.ContainerPortArgs(container_port=port)],
+        resources=requests(*size),
+        security_context=restricted(),
+        startup_probe=v1.ProbeArgs(
+            http_get=v1.HTTPGetActionArgs(path=started, port=port), period_seconds=1, failure_threshold=60
+        )
+        if started
+        else None,
+        volume_mounts=[
+            v1.VolumeMountArgs(name="identity", mount_path=IDENTITY_FOLDER, read_only=True),
+            v1.VolumeMountArgs(name=f"{workload}-tmp", mount_path="/tmp"),
+        ],
+    )
+
+
+def serving_pod(
+    containers: Mapping[str, v1.ContainerArgs], restart_policy: str | None = None
+) -> v1.PodSpecArgs:
+    """The Pod of ``containers`` (workload → container), with what the article's listings leave out.
+
+    That is: no rights, an identity to answer with, and a grace period short enough for tests (our
+    servers end on SIGTERM at once). Ports below 1024 are opened to everyone in the Pod's own network
+    namespace by a safe sysctl, so nginx listens on 80 without a capability.
+    """
+    return v1.PodSpecArgs(
+        containers=[*containers.values()],
+        restart_policy=restart_policy,
+        automount_service_account_token=False,
+        termination_grace_period_seconds=5,
+        security_context=unprivileged({"net.ipv4.ip_unprivileged_port_start": "0"}),
+        volumes=[
+            v1.VolumeArgs(
+                name="identity",
+                projected=v1.ProjectedVolumeSourceArgs(
+                    sources=[
+                        v1.VolumeProjectionArgs(
+                            service_account_token=v1.ServiceAccountTokenProjectionArgs(
+                                audience="podpath", path="token"
+                            )
+                        )
+                    ]
+                ),
+            ),
+            *(
+                v1.VolumeArgs(name=f"{name}-tmp", empty_dir=v1.EmptyDirVolumeSourceArgs())
+                for name in containers
+            ),
+        ],
+    )
+
+
+def spread(labels: Mapping[str, str]) -> v1.TopologySpreadConstraintArgs:
+    """Pods with ``labels`` on as many nodes as may run them, so that both ends of a node's edge exist.
+
+    Taints are honoured: a control plane that takes no Pods would count as an empty node otherwise,
+    and the third Pod on two workers would never be scheduled.
+    """
+    return v1.TopologySpreadConstraintArgs(
+        max_skew=1,
+        topology_key="kubernetes.io/hostname",
+        when_unsatisfiable="DoNotSchedule",
+        node_taints_policy="Honor",
+        label_selector=meta.LabelSelectorArgs(match_labels={**labels}),
+    )

@@ -1,0 +1,130 @@
+"""What every lab is made of: a component with a namespace of its own, and what it tells the probes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypedDict
+
+import pulumi
+import pulumi_kubernetes as k8s
+from pulumi_kubernetes.apps import v1 as apps
+from pulumi_kubernetes.core import v1
+from pulumi_kubernetes.meta import v1 as meta
+
+from labs.containers import spread
+from labs.target import Images
+
+AWAITED = pulumi.CustomTimeouts(create="2m", update="2m", delete="2m")
+"""For every object: the providers' own ten minutes only hide a missing load balancer or image."""
+
+
+class Exports(TypedDict):
+    """A lab's part of the stack's output ``labs``, read by the probes."""
+
+    namespace: pulumi.Input[str]
+    pods: dict[str, dict[str, pulumi.Input[str]]]
+    services: dict[str, dict[str, pulumi.Input[dict[str, int]]]]
+    ingresses: dict[str, dict[str, object]]
+
+
+class Lab(pulumi.ComponentResource):
+    """A lab's objects in the namespace ``podpath-<lab>``, which enforces Pod Security ``restricted``."""
+
+    exports: Exports
+    stack_outputs: Mapping[str, pulumi.Output[str | None]]
+
+    def __init__(self, lab: str, images: Images, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(f"podpath:labs:{type(self).__name__}", lab, None, opts)
+        self.lab = lab
+        self.images = images
+        self.namespace = namespace(f"podpath-{lab}", "restricted", pulumi.ResourceOptions(parent=self))
+        self.exports = {
+            "namespace": self.namespace.metadata.name,
+            "pods": {},
+            "services": {},
+            "ingresses": {},
+        }
+        self.stack_outputs = {}
+        self.build()
+        self.register_outputs({"exports": self.exports})
+
+    def build(self) -> None:
+        """Declares the lab's objects and fills ``exports`` from them."""
+        raise NotImplementedError
+
+    def urn_name(self, name: str) -> str:
+        """The logical name of a child: an object ``frontend`` exists in several labs."""
+        return f"{self.lab}-{name}"
+
+    def meta(self, name: str, labels: pulumi.Input[Mapping[str, str]] | None = None) -> meta.ObjectMetaArgs:
+        """The metadata of an object in the lab's namespace."""
+        return meta.ObjectMetaArgs(name=name, namespace=self.namespace.metadata.name, labels=labels)
+
+    def gone_with_namespace(self) -> pulumi.ResourceOptions:
+        """For objects that nothing outside the cluster hangs on: deleting the namespace deletes them."""
+        return pulumi.ResourceOptions(parent=self, deleted_with=self.namespace, custom_timeouts=AWAITED)
+
+    def deleted_alone(self) -> pulumi.ResourceOptions:
+        """For load balancers and Ingresses: deleted one by one, or their finalizer holds the namespace."""
+        return pulumi.ResourceOptions(parent=self, custom_timeouts=AWAITED)
+
+    def deployment(self, name: str, replicas: int, spec: v1.PodSpecArgs) -> apps.Deployment:
+        """A Deployment of Pods labelled ``app=<name>``, told to the probes by its selector."""
+        labels = {"app": name}
+        spec.topology_spread_constraints = [spread(labels)] if replicas > 1 else None
+        deployed = apps.Deployment(
+            self.urn_name(name),
+            metadata=self.meta(name),
+            spec=apps.DeploymentSpecArgs(
+                selector=meta.LabelSelectorArgs(match_labels=labels),
+                replicas=replicas,
+                template=v1.PodTemplateSpecArgs(metadata=meta.ObjectMetaArgs(labels=labels), spec=spec),
+            ),
+            opts=self.gone_with_namespace(),
+        )
+        self.exports["pods"][name] = {"selector": deployed.spec.selector.match_labels.apply(selector)}
+        return deployed
+
+    def service(
+        self,
+        name: str,
+        ports: Mapping[int, str],
+        selects: pulumi.Input[Mapping[str, str]],
+        *,
+        labels: pulumi.Input[Mapping[str, str]] | None = None,
+        kind: str | None = None,
+        headless: bool = False,
+    ) -> v1.Service:
+        """A Service of ``ports`` (number → name), told to the probes by its ports."""
+        service = v1.Service(
+            self.urn_name(name),
+            metadata=self.meta(name, labels),
+            spec=v1.ServiceSpecArgs(
+                type=kind,
+                cluster_ip="None" if headless else None,
+                ports=[v1.ServicePortArgs(name=text, port=port) for port, text in ports.items()],
+                selector=selects,
+            ),
+            opts=self.deleted_alone() if kind == "LoadBalancer" else self.gone_with_namespace(),
+        )
+        self.exports["services"][name] = {"ports": service.spec.ports.apply(numbers)}
+        return service
+
+
+def namespace(name: str, level: str, opts: pulumi.ResourceOptions) -> k8s.core.v1.Namespace:
+    """A namespace that enforces a Pod Security level."""
+    return v1.Namespace(
+        name,
+        metadata=meta.ObjectMetaArgs(name=name, labels={"pod-security.kubernetes.io/enforce": level}),
+        opts=opts,
+    )
+
+
+def selector(labels: Mapping[str, str]) -> str:
+    """A label selector as ``kubectl --selector`` takes it."""
+    return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+
+
+def numbers(ports: list[v1.outputs.ServicePort]) -> dict[str, int]:
+    """A Service's ports by name."""
+    return {port.name or str(port.port): int(port.port) for port in ports}

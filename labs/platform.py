@@ -1,0 +1,87 @@
+"""What the probes need beside the labs: a client on every worker, an agent on every node."""
+
+from __future__ import annotations
+
+import pulumi
+from pulumi_kubernetes.apps import v1 as apps
+from pulumi_kubernetes.core import v1
+from pulumi_kubernetes.meta import v1 as meta
+
+from labs.containers import requests, restricted, unprivileged
+from labs.lab import namespace, selector
+from labs.target import Images
+
+NAMESPACE = "podpath-system"
+AGENT_RIGHTS = (
+    "The one exception to least rights: reading a node's conntrack table, rules and packets needs its network"
+    " namespace and NET_ADMIN and NET_RAW in it. It holds nothing else and serves nothing."
+)
+
+
+class Platform(pulumi.ComponentResource):
+    """The DaemonSets ``node-agent`` (the kernel's view) and ``client`` (where requests start)."""
+
+    def __init__(self, name: str, images: Images, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("podpath:labs:Platform", name, None, opts)
+        self.images = images
+        self.namespace = namespace(NAMESPACE, "privileged", pulumi.ResourceOptions(parent=self))
+        agent = self._on_nodes("node-agent", self._agent(), {"podpath/rights": AGENT_RIGHTS})
+        client = self._on_nodes("client", self._client())
+        self.exports = {
+            "namespace": self.namespace.metadata.name,
+            "agent": {"selector": agent.spec.selector.match_labels.apply(selector)},
+            "client": {"selector": client.spec.selector.match_labels.apply(selector)},
+        }
+        self.register_outputs({"exports": self.exports})
+
+    def _on_nodes(
+        self, name: str, spec: v1.PodSpecArgs, notes: dict[str, str] | None = None
+    ) -> apps.DaemonSet:
+        labels = {"app": name}
+        return apps.DaemonSet(
+            f"platform-{name}",
+            metadata=meta.ObjectMetaArgs(name=name, namespace=self.namespace.metadata.name),
+            spec=apps.DaemonSetSpecArgs(
+                selector=meta.LabelSelectorArgs(match_labels=labels),
+                template=v1.PodTemplateSpecArgs(
+                    metadata=meta.ObjectMetaArgs(labels=labels, annotations=notes), spec=spec
+                ),
+            ),
+            opts=pulumi.ResourceOptions(parent=self, deleted_with=self.namespace),
+        )
+
+    def _agent(self) -> v1.PodSpecArgs:
+        """Root on the host's network, on every node whatever its taints."""
+        rights = restricted()
+        rights.capabilities = v1.CapabilitiesArgs(drop=["ALL"], add=["NET_ADMIN", "NET_RAW"])
+        pod = self._pod("node-agent", rights)
+        pod.host_network = True
+        pod.tolerations = [v1.TolerationArgs(operator="Exists")]
+        pod.security_context = v1.PodSecurityContextArgs(
+            run_as_user=0, seccomp_profile=v1.SeccompProfileArgs(type="RuntimeDefault")
+        )
+        return pod
+
+    def _client(self) -> v1.PodSpecArgs:
+        """No rights at all; the control plane's taint keeps it to the workers."""
+        pod = self._pod("client", restricted())
+        pod.security_context = unprivileged()
+        return pod
+
+    def _pod(self, workload: str, rights: v1.SecurityContextArgs) -> v1.PodSpecArgs:
+        return v1.PodSpecArgs(
+            automount_service_account_token=False,
+            enable_service_links=False,
+            termination_grace_period_seconds=1,
+            containers=[
+                v1.ContainerArgs(
+                    name=workload,
+                    image=self.images.of(workload),
+                    image_pull_policy="IfNotPresent",
+                    resources=requests("10m", "16Mi"),
+                    security_context=rights,
+                    volume_mounts=[v1.VolumeMountArgs(name="tmp", mount_path="/tmp")],
+                )
+            ],
+            volumes=[v1.VolumeArgs(name="tmp", empty_dir=v1.EmptyDirVolumeSourceArgs())],
+        )

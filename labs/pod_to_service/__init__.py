@@ -1,0 +1,1 @@
+"""Pod to Service: one stable address before Pods that come and go."""

@@ -1,0 +1,237 @@
+"""The kind cluster of a stack: reused while it is whole, replaced when it is not, never someone else's.
+
+A cluster is whole when each of its containers runs since it was made, at the address it was made with,
+and the API server says it is ready. After a crash of the engine the containers come back by themselves
+with other addresses and do not recover, so such a cluster is replaced.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import yaml
+
+from scripts.cluster import fence
+from scripts.cluster.docker import docker, pipe_images
+from scripts.cluster.engine import lacks_sys_resource
+from scripts.cluster.kubectl import kubectl
+from scripts.cluster.profile import Profile
+from scripts.errors import PodpathError
+from scripts.paths import ROOT, cache, program
+from scripts.process import CommandFailed, run
+from scripts.progress import say, step
+from scripts.waiting import TIMEOUTS
+
+LABEL = "io.x-k8s.kind.cluster"
+MARKER = "/kind/podpath.json"
+
+
+@dataclass(frozen=True)
+class Marker:
+    """What podpath wrote into the control plane's container once the cluster was whole."""
+
+    owner: str
+    """The checkout that made the cluster."""
+    nodes: dict[str, str]
+    """Container name → "<start time> <address>"."""
+    images: list[str]
+    """The workload images its nodes hold."""
+
+
+def nodes_of(cluster: str) -> dict[str, str]:
+    """Container name → "<start time> <address>" of the cluster's nodes, running or not."""
+    names = docker("ps", "--all", "--filter", f"label={LABEL}={cluster}", "--format", "{{.Names}}").split()
+    if not names:
+        return {}
+    form = "{{.Name}} {{.State.StartedAt}} {{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
+    lines = docker("inspect", "--format", form, *names).splitlines()
+    return {line.split(" ", 1)[0].lstrip("/"): line.split(" ", 1)[1] for line in sorted(lines)}
+
+
+def control_plane(nodes: Mapping[str, str]) -> str:
+    """The name of the control plane's container."""
+    return next(name for name in nodes if name.endswith("-control-plane"))
+
+
+def marker_of(nodes: Mapping[str, str]) -> Marker | None:
+    """The marker of a cluster; readable while its container is stopped, too."""
+    copied = run(["docker", "cp", f"{control_plane(nodes)}:{MARKER}", "-"], check=False)
+    start = copied.stdout.find("{")
+    if copied.returncode or start < 0:
+        return None
+    return Marker(**json.JSONDecoder().raw_decode(copied.stdout[start:])[0])
+
+
+def ensure_cluster(profile: Profile, workloads: Mapping[str, str], image: Callable[[], str]) -> bool:
+    """Sees to a whole cluster with the workloads' images on its nodes; True when it is a new one.
+
+    ``image`` gives the node image's tag, and is asked only when nodes have to be made.
+
+    Raises PodpathError when the name belongs to a cluster that podpath did not make, or that another
+    checkout is using.
+    """
+    nodes = nodes_of(profile.cluster)
+    if nodes and is_whole(profile, nodes):
+        _bring(profile, nodes, workloads)
+        return False
+    if nodes:
+        refuse_strangers(profile, nodes)
+        with step(f"replace cluster {profile.cluster}, which is not whole"):
+            delete(profile)
+    _create(profile, image(), workloads)
+    return True
+
+
+def is_whole(profile: Profile, nodes: Mapping[str, str]) -> bool:
+    """Whether this checkout's cluster stands as it was made."""
+    marker = marker_of(nodes)
+    if (
+        marker is None
+        or marker.nodes != dict(nodes)
+        or marker.owner != str(ROOT)
+        or not profile.kubeconfig.exists()
+    ):
+        return False
+    return kubectl(profile, "get", "--raw", "/readyz", check=False).strip() == "ok"
+
+
+def refuse_strangers(profile: Profile, nodes: Mapping[str, str]) -> None:
+    """Raises PodpathError for a cluster that podpath did not make, or that another checkout is using."""
+    images = docker("inspect", "--format", "{{.Config.Image}}", *nodes).split()
+    if not all(image.startswith("podpath/node:") for image in images):
+        raise PodpathError(
+            f"a kind cluster named {profile.cluster} exists that podpath did not make: "
+            f"delete it (kind delete cluster --name {profile.cluster}) "
+            f"or change `name` in stacks/{profile.stack}.yaml."
+        )
+    marker = marker_of(nodes)
+    used = marker is not None and marker.nodes == dict(nodes) and (Path(marker.owner) / ".podpath").is_dir()
+    if marker is not None and used and marker.owner != str(ROOT):
+        raise PodpathError(
+            f"the cluster {profile.cluster} is in use by the checkout {marker.owner}: "
+            "run scripts/down there first."
+        )
+
+
+def kind_config(profile: Profile, status: str, cgroup_v2: bool) -> str:
+    """The kind configuration (YAML) for this machine: what an older or smaller kernel needs is added."""
+    config = dict(profile.config)
+    patches = list(config.get("kubeadmConfigPatches", []))
+    if lacks_sys_resource(status):
+        config["featureGates"] = {**config.get("featureGates", {}), "KubeletInUserNamespace": True}
+    if not cgroup_v2:
+        patches.append("kind: KubeletConfiguration\nfailCgroupV1: false\n")
+    if patches:
+        config["kubeadmConfigPatches"] = patches
+    return str(yaml.safe_dump(config))
+
+
+def _create(profile: Profile, image: str, workloads: Mapping[str, str]) -> None:
+    status, v2 = Path("/proc/self/status").read_text(), Path("/sys/fs/cgroup/cgroup.controllers").exists()
+    log = profile.folder / "kind.log"
+    log.unlink(missing_ok=True)
+    argv = [program("kind"), "create", "cluster", "--config", "-", "--image", image]
+    with step(f"create cluster {profile.cluster} (kind, {len(profile.config['nodes'])} nodes)"):
+        profile.kubeconfig.touch(mode=0o600)
+        try:
+            run(
+                [*argv, "--kubeconfig", profile.kubeconfig],
+                env=profile.kind_env,
+                stdin=kind_config(profile, status, v2),
+                log=log,
+                timeout=TIMEOUTS.node,
+            )
+        except CommandFailed as failed:
+            raise PodpathError(
+                f"kind could not create the cluster ({_reason(failed.output)}): read {log}."
+            ) from failed
+    nodes = nodes_of(profile.cluster)
+    with step("raise the fence"):
+        fence.raise_fence(profile, list(nodes), workloads["node-agent"])
+    uid = kubectl(profile, "get", "namespace", "kube-system", "--output", "jsonpath={.metadata.uid}")
+    (profile.folder / "cluster.json").write_text(json.dumps({"name": profile.cluster, "uid": uid}))
+    _mark(nodes, list(workloads.values()))
+
+
+def _reason(output: str) -> str:
+    errors = [line for line in output.splitlines() if line.startswith("ERROR")]
+    return errors[-1].removeprefix("ERROR: ").rstrip(".") if errors else "no error line"
+
+
+def _mark(nodes: dict[str, str], images: list[str]) -> None:
+    text = json.dumps(asdict(Marker(str(ROOT), nodes, sorted(images))))
+    docker("exec", "--interactive", control_plane(nodes), "cp", "/dev/stdin", MARKER, stdin=text)
+
+
+def _bring(profile: Profile, nodes: dict[str, str], workloads: Mapping[str, str]) -> None:
+    """Brings images that the nodes lack, and mends the fence where it has a hole."""
+    marker = marker_of(nodes)
+    missing = sorted(set(workloads.values()) - set(marker.images if marker else []))
+    if missing:
+        with step(f"bring {len(missing)} changed images to the nodes"):
+            for node in nodes:
+                pipe_images(
+                    missing,
+                    [
+                        "docker",
+                        "exec",
+                        "--interactive",
+                        node,
+                        "ctr",
+                        "--namespace=k8s.io",
+                        "images",
+                        "import",
+                        "-",
+                    ],
+                )
+        _mark(nodes, list(workloads.values()))
+    if not all(fence.node_fenced(node) for node in nodes):
+        with step("mend the fence"):
+            fence.raise_fence(profile, list(nodes), workloads["node-agent"])
+
+
+def wait_for_dns(profile: Profile) -> None:
+    """Returns once CoreDNS is available; raises PodpathError after its deadline."""
+    argv = [
+        "--namespace",
+        "kube-system",
+        "rollout",
+        "status",
+        "deployment/coredns",
+        f"--timeout={TIMEOUTS.dns:.0f}s",
+    ]
+    kubectl(profile, "--request-timeout=0", *argv)
+
+
+def delete(profile: Profile) -> None:
+    """Deletes the stack's cluster; one that is not there is no error."""
+    run(
+        [
+            program("kind"),
+            "delete",
+            "cluster",
+            "--name",
+            profile.cluster,
+            "--kubeconfig",
+            profile.kubeconfig,
+        ]
+    )
+
+
+@contextmanager
+def lock(cluster: str) -> Iterator[None]:
+    """One `up` or `down` at a time for a cluster name on this machine; the second waits and says so."""
+    folder = cache() / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"{cluster}.lock").open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"another scripts/up or scripts/down works on cluster {cluster}; waiting for it to end.")
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,117 @@
+"""The Pulumi CLI on a stack: up, destroy, and the stack's outputs kept beside its state."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from scripts.cluster.profile import Profile
+from scripts.cluster.stackenv import environment
+from scripts.errors import PodpathError
+from scripts.paths import ROOT, STATE, program
+from scripts.process import CommandFailed, run
+from scripts.waiting import TIMEOUTS
+
+LABS_VARIABLE = "PODPATH_LABS"
+
+
+def state_file(profile: Profile) -> Path:
+    """Where the file backend keeps the stack."""
+    return STATE / "state" / ".pulumi" / "stacks" / "podpath" / f"{profile.stack}.json"
+
+
+def exports_file(profile: Profile) -> Path:
+    """The stack's outputs as of the last `scripts/up`."""
+    return profile.folder / "exports.json"
+
+
+def pulumi(
+    profile: Profile, *args: str, env: dict[str, str] | None = None, timeout: float | None = None
+) -> str:
+    """Runs ``pulumi ARGS`` on the stack and returns its stdout; raises PodpathError with its diagnosis."""
+    variables = {**environment(profile.stack), **(env or {})}
+    argv = [
+        program("pulumi"),
+        *args,
+        "--non-interactive",
+        "--color",
+        "never",
+        "--stack",
+        profile.stack,
+    ]
+    log = profile.folder / "pulumi.log"
+    try:
+        done = run(argv, env=variables, cwd=ROOT, timeout=timeout).stdout
+        log.write_text(done)
+        return done
+    except CommandFailed as failed:
+        log.write_text(failed.output)
+        raise PodpathError(diagnosis(failed.output, profile)) from failed
+
+
+def diagnosis(output: str, profile: Profile) -> str:
+    """One sentence out of the CLI's output."""
+    if "incorrect passphrase" in output:
+        return (
+            "PULUMI_CONFIG_PASSPHRASE does not fit the stack's encryptionsalt: "
+            "unset it to use podpath's own, "
+            f"or type the one that stacks/Pulumi.{profile.stack}.yaml was made with."
+        )
+    found = re.findall(
+        r"^\s*(?:error:|\*) (.+)$", output.partition("Diagnostics:")[2] or output, flags=re.MULTILINE
+    )
+    vague = re.compile(r"update failed|\d+ errors? occurred|failed to fully initialize")
+    telling = [error.strip() for error in found if not vague.search(error)] or found or ["no error line"]
+    return f"pulumi failed: {telling[0].rstrip('.')} (all of it: {profile.folder / 'pulumi.log'})."
+
+
+def fresh_stack(profile: Profile) -> None:
+    """An empty stack: what an earlier cluster held is gone with it."""
+    if state_file(profile).exists():
+        pulumi(profile, "stack", "rm", "--force", "--yes", "--preserve-config")
+    exports_file(profile).unlink(missing_ok=True)
+
+
+def deploy(profile: Profile, labs: Sequence[str] | None) -> str:
+    """``pulumi up``; returns its summary in words, and keeps the outputs in exports.json."""
+    if not state_file(profile).exists():
+        run(
+            [STATE / "bin" / "pulumi", "stack", "init", profile.stack, "--non-interactive", "--no-select"],
+            env=environment(profile.stack),
+            cwd=ROOT,
+        )
+    _break_stale_lock(profile)
+    env = {LABS_VARIABLE: ",".join(labs)} if labs else {}
+    out = pulumi(
+        profile, "up", "--yes", "--skip-preview", "--suppress-outputs", env=env, timeout=TIMEOUTS.deploy
+    )
+    exports_file(profile).write_text(pulumi(profile, "stack", "output", "--json"))
+    return summary(out)
+
+
+def summary(output: str) -> str:
+    """The lines under ``Resources:`` of ``pulumi up`` in one line."""
+    block = output.partition("Resources:")[2].partition("Duration")[0]
+    return ", ".join(line.strip().lstrip("+-~ ") for line in block.splitlines() if line.strip())
+
+
+def destroy(profile: Profile) -> str:
+    """``pulumi destroy`` and the end of the stack; its tracked configuration file stays."""
+    _break_stale_lock(profile)
+    out = pulumi(profile, "destroy", "--yes", "--skip-preview", timeout=TIMEOUTS.deploy)
+    pulumi(profile, "stack", "rm", "--yes", "--preserve-config")
+    exports_file(profile).unlink(missing_ok=True)
+    return summary(out)
+
+
+def _break_stale_lock(profile: Profile) -> None:
+    """Removes the file backend's lock when the process that took it is gone (an interrupted up)."""
+    for lock in (STATE / "state" / ".pulumi" / "locks").glob(f"**/{profile.stack}/*.json"):
+        owner = json.loads(lock.read_text())
+        try:
+            os.kill(int(owner["pid"]), 0)
+        except ProcessLookupError:
+            lock.unlink()

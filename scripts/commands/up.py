@@ -1,0 +1,123 @@
+"""`scripts/up`: from a bare machine to a verdict."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from labs import LABS
+from scripts.cluster import balancer, cluster, deploy
+from scripts.cluster.clitools import cli_tools
+from scripts.cluster.docker import docker
+from scripts.cluster.engine import ensure_engine
+from scripts.cluster.kubectl import kubectl
+from scripts.cluster.nodeimage import node_image
+from scripts.cluster.outside import ensure_outside
+from scripts.cluster.profile import Profile, profile_of
+from scripts.cluster.workloads import build_all
+from scripts.commands.shell import Stack, start
+from scripts.errors import EXIT_OK, UsageError
+from scripts.paths import STATE, private_folder
+from scripts.progress import say, step
+from scripts.waiting import TIMEOUTS, eventually
+
+
+def up(
+    stack: Stack = "kind",
+    labs: Annotated[str, typer.Option(help="Deploy only these labs (comma-separated).")] = "",
+    no_probe: Annotated[bool, typer.Option("--no-probe", help="Deploy, but do not probe.")] = False,
+) -> int:
+    """From a bare machine to a verdict: tools, cluster, images, pulumi up, probes, report."""
+    profile = profile_of(stack)
+    chosen = chosen_labs(labs)
+    begun = time.monotonic()
+    private_folder(STATE)
+    with cluster.lock(profile.cluster):
+        ensure_engine()
+        images = _tools_and_images()
+        _cluster_and_labs(profile, images, chosen)
+    say(f"up after {time.monotonic() - begun:.1f} s")
+    if no_probe:
+        print(f"The labs are up. Next: scripts/probe {stack}".rstrip())
+        return EXIT_OK
+    from scripts.commands.probe import probe
+
+    return probe(stack)
+
+
+def chosen_labs(text: str) -> list[str]:
+    """The labs named in a comma-separated list; raises UsageError for one that is none."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    unknown = [name for name in names if name not in LABS]
+    if unknown:
+        raise UsageError(f"there is no lab {unknown[0]!r}: choose from {', '.join(LABS)}.")
+    return names
+
+
+def _tools_and_images() -> dict[str, str]:
+    """Builds the command line tools and the workloads' images side by side; what is cached costs nothing."""
+    with ThreadPoolExecutor(1) as pool:
+        images = pool.submit(build_all)
+        link_tools(cli_tools().values())
+        return images.result()
+
+
+def link_tools(programs: Iterable[Path]) -> None:
+    """Puts exactly these programs into .podpath/bin, by links."""
+    folder = STATE / "bin"
+    folder.mkdir(exist_ok=True)
+    wanted = {program.name: program for program in programs}
+    for link in folder.iterdir():
+        if link.name not in wanted:
+            link.unlink()
+    for name, program in wanted.items():
+        link = folder / name
+        if not link.is_symlink() or link.readlink() != program:
+            link.unlink(missing_ok=True)
+            link.symlink_to(program)
+
+
+def _cluster_and_labs(profile: Profile, images: dict[str, str], labs: list[str]) -> None:
+    import json
+
+    (profile.folder / "images.json").write_text(json.dumps(images, indent=1))
+    fresh = cluster.ensure_cluster(profile, images, lambda: node_image(images))
+    if fresh:
+        deploy.fresh_stack(profile)
+    registry = balancer.envoy_image(profile, images["base"])
+    with ThreadPoolExecutor(3) as pool:
+        dns = pool.submit(cluster.wait_for_dns, profile)
+        outside = pool.submit(ensure_outside, profile, images["client"])
+        lb = pool.submit(balancer.ensure_balancer, profile, registry, fresh)
+        with step("pulumi up"):
+            done = deploy.deploy(profile, labs)
+        for future in (dns, outside, lb):
+            future.result()
+    say(f"  {done}")
+    with step("wait for the Ingress to answer"):
+        _wait_for_ingress(profile)
+
+
+def _wait_for_ingress(profile: Profile) -> None:
+    """Returns once the Ingress, where there is one, answers: Envoy starts after its address is told."""
+    where = ["get", "ingress", "--all-namespaces", "--output"]
+    path = "jsonpath={.items[*].status.loadBalancer.ingress[0].ip}"
+    if not kubectl(profile, *where, "name").strip():
+        return
+    eventually(
+        lambda: kubectl(profile, *where, path).strip(), TIMEOUTS.ready, "the Ingress to have an address"
+    )
+    curl = ["curl", "-s", "-o", "/dev/null", "--max-time", "3", "http://"]
+    curl[-1] += kubectl(profile, *where, path).split()[0]
+    outside = ["exec", profile.outside, *curl, "-w", "%{http_code}"]
+    answered = lambda: docker(*outside, check=False).strip("0") != ""  # noqa: E731
+    eventually(answered, TIMEOUTS.ready, "the Ingress to answer")
+
+
+if __name__ == "__main__":
+    start(up)

@@ -1,0 +1,71 @@
+"""Running a program at a source of probes: what comes back, and what can go wrong on the way."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class CompletedExec:
+    """What a program left behind, named as in ``subprocess.CompletedProcess``.
+
+    ``returncode`` is None when the transport never said how the program ended: that is not success.
+    """
+
+    args: tuple[str, ...]
+    stdout: bytes
+    stderr: bytes
+    returncode: int | None
+    seconds: float
+
+
+class PodExecError(Exception):
+    """The transport failed: whether the program ran, and how it ended, is unknown."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a program runs: a container of a Pod, or (``pod`` empty) the outside host's container.
+
+    ``ip`` is the Pod's own address, empty for the outside host.
+    """
+
+    container: str
+    namespace: str = ""
+    pod: str = ""
+    uid: str = ""
+    ip: str = ""
+    node: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.pod}/{self.container}" if self.pod else self.container
+
+    def command(self, *argv: str) -> str:
+        """What a person types to run ``argv`` here (with the variables of scripts/env)."""
+        if self.pod:
+            where = f"kubectl -n {self.namespace} exec {self.pod} -c {self.container} --"
+        else:
+            where = f"docker exec {self.container}"
+        return f"{where} {shlex.join(argv)}"
+
+
+class Executor(Protocol):
+    """Runs programs at places; raises PodExecError for the transport, never for an exit code."""
+
+    def __call__(
+        self, place: Place, argv: Sequence[str], stdin: bytes = b"", timeout: float = 60
+    ) -> CompletedExec:
+        """Runs ``argv`` with ``stdin`` for at most ``timeout`` seconds."""
+        ...
+
+
+def fed(argv: Sequence[str], stdin: bytes) -> list[str]:
+    """``argv`` behind ``head -c``: the program's stdin ends after these bytes.
+
+    An exec over a websocket cannot close stdin in protocol v4 (v5 can, if every hop speaks it):
+    https://github.com/kubernetes/enhancements/tree/master/keps/sig-api-machinery/4006-transition-spdy-to-websockets
+    """
+    return ["sh", "-c", 'n=$1; shift; head -c "$n" | "$@"', "sh", str(len(stdin)), *argv]

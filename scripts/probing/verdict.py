@@ -1,0 +1,132 @@
+"""The verdict on a probe: one of four words, why it failed, and a sentence to act on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Verdict(StrEnum):
+    """What a probe ends with."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    INCONCLUSIVE = "inconclusive"
+    SKIPPED = "skipped"
+
+
+class Failure(StrEnum):
+    """What kind of thing went wrong: the same word for the same cause, in every report."""
+
+    WRONG_RESPONDER = "wrong-responder"
+    WRONG_SOURCE = "wrong-source"
+    WRONG_NONCE = "wrong-nonce"
+    WRONG_STATUS = "wrong-status"
+    WRONG_ADDRESS = "wrong-address"
+    WRONG_NAMESPACE = "wrong-namespace"
+    REFUSED = "refused"
+    TIMED_OUT = "timed-out"
+    NO_ANSWER = "no-answer"
+    NAME_UNKNOWN = "name-unknown"
+    UNEXPECTED_ANSWER = "unexpected-answer"
+    NOT_BALANCED = "not-balanced"
+    NAT_FOUND = "nat-found"
+    NO_TRANSLATION = "no-translation"
+    PORT_FREE = "port-free"
+    NOT_REPLACED = "not-replaced"
+    MISSING_PEER = "missing-peer"
+    LOST_EXIT_CODE = "lost-exit-code"
+    TRANSPORT = "transport"
+    CONTROL_FAILED = "control-failed"
+    NO_EVIDENCE = "no-evidence"
+    NO_JUDGE = "no-judge"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one expectation came to. ``why`` is empty when it passed."""
+
+    verdict: Verdict
+    failure: Failure | None = None
+    why: str = ""
+
+
+PASSED = Finding(Verdict.PASSED)
+
+
+def failed(failure: Failure, why: str) -> Finding:
+    """The observation contradicts the expectation."""
+    return Finding(Verdict.FAILED, failure, why)
+
+
+def inconclusive(failure: Failure, why: str) -> Finding:
+    """Nothing that can be believed was observed."""
+    return Finding(Verdict.INCONCLUSIVE, failure, why)
+
+
+def skipped(why: str) -> Finding:
+    """This cluster has no such thing."""
+    return Finding(Verdict.SKIPPED, None, why)
+
+
+_WORST_FIRST = (Verdict.FAILED, Verdict.INCONCLUSIVE, Verdict.SKIPPED)
+
+
+def combined(findings: Iterable[Finding]) -> Finding:
+    """The first of the worst: one failure fails, one doubt leaves it open. Nothing is never green."""
+    told = list(findings)
+    for verdict in _WORST_FIRST:
+        for finding in told:
+            if finding.verdict is verdict:
+                return finding
+    return PASSED if told else inconclusive(Failure.NO_JUDGE, "the probe expects nothing")
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """The evidence of one probe: four views, kept raw. ``gaps`` tells which view is missing, and why."""
+
+    client: Sequence[Any] = ()
+    server: Sequence[dict[str, str]] = ()
+    kernel: Sequence[str] = ()
+    api: dict[str, Any] = field(default_factory=dict)
+    gaps: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Result:
+    """A probe's verdict with all that speaks for it."""
+
+    id: str
+    claim: str
+    lab: str
+    sentence: str
+    finding: Finding
+    receipt: Receipt = Receipt()
+    command: str = ""
+
+    @property
+    def verdict(self) -> Verdict:
+        """The one word."""
+        return self.finding.verdict
+
+
+class ClaimVerdict(StrEnum):
+    """What a claim ends as."""
+
+    PROVEN = "proven"
+    REFUTED = "refuted"
+    NOT_APPLICABLE = "not applicable"
+    INCONCLUSIVE = "inconclusive"
+
+
+def claim_verdict(verdicts: Iterable[Verdict]) -> ClaimVerdict:
+    """A claim's end out of its probes' verdicts; skipped probes do not count unless all are."""
+    counted = [verdict for verdict in verdicts if verdict is not Verdict.SKIPPED]
+    if not counted:
+        return ClaimVerdict.NOT_APPLICABLE
+    if Verdict.FAILED in counted:
+        return ClaimVerdict.REFUTED
+    return ClaimVerdict.INCONCLUSIVE if Verdict.INCONCLUSIVE in counted else ClaimVerdict.PROVEN

@@ -1,0 +1,177 @@
+"""The life of a stack, in order: refused, up, probed, unchanged, broken, replaced, down, gone.
+
+The tests of this module depend on each other's order; pytest runs a module from top to bottom.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import junitparser
+import pytest
+
+from scripts.cluster import balancer, cluster
+from scripts.cluster.docker import docker
+from scripts.cluster.engine import ensure_engine
+from scripts.cluster.kubectl import kubectl
+from scripts.cluster.profile import profile_of
+from scripts.cluster.stackenv import environment
+from scripts.commands.down import leftovers
+from scripts.paths import ROOT, STATE
+from tests.cluster.conftest import Command
+
+CLAIMS = {"C1", "C2", "C3", "C4", "P1", "S1", "S2", "S6", "S8", "I1", "I2", "I7", "I8", "I9", "F1"}
+PROFILE = profile_of("kind")
+
+
+def one_sentence(done: subprocess.CompletedProcess[str]) -> str:
+    """The one line that a refusal prints."""
+    assert "Traceback" not in done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.startswith("podpath: ")]
+    assert len(lines) == 1, done.stderr
+    return lines[0]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def engine() -> None:
+    ensure_engine()
+
+
+@pytest.fixture
+def stranger() -> Iterator[str]:
+    """A container that looks like a node of somebody else's kind cluster of our name."""
+    image = docker("images", "--format", "{{.Repository}}:{{.Tag}}", "podpath/client").split()
+    if not image:
+        pytest.skip("no image is here yet to play a stranger's node with")
+    name = f"{PROFILE.cluster}-control-plane"
+    docker(
+        "run",
+        "--detach",
+        "--name",
+        name,
+        "--label",
+        f"{cluster.LABEL}={PROFILE.cluster}",
+        "--network",
+        "none",
+        image[0],
+    )
+    yield name
+    docker("rm", "--force", name)
+
+
+def test_without_a_cluster_there_is_one_sentence_and_exit_code_3(scripts: Command) -> None:
+    assert scripts("down").returncode == 0
+    done = scripts("probe")
+    assert done.returncode == 3
+    assert "scripts/up" in one_sentence(done)
+
+
+def test_up_ends_with_a_verdict(scripts: Command) -> None:
+    done = scripts("up")
+    assert done.returncode == 0
+    assert PROFILE.kubeconfig.stat().st_mode & 0o777 == 0o600
+    assert (
+        not (Path.home() / ".kube" / "config").exists()
+        or PROFILE.cluster not in (Path.home() / ".kube/config").read_text()
+    )
+
+
+def test_every_claim_is_proven_with_receipts(scripts: Command, tmp_path: Path) -> None:
+    report, junit = tmp_path / "run.json", tmp_path / "run.xml"
+    assert scripts("probe", "--json", report, "--junit", junit).returncode == 0
+    run = json.loads(report.read_text())
+    assert run["schema"] == 1
+    proven = {claim["id"] for claim in run["claims"] if claim["verdict"] == "proven"}
+    assert proven == CLAIMS
+    suites = junitparser.JUnitXml.fromfile(str(junit))
+    assert suites.tests == len(run["probes"]) and suites.failures == suites.errors == 0
+
+
+def test_an_unchanged_up_changes_nothing(scripts: Command) -> None:
+    pulumi = [
+        str(STATE / "bin" / "pulumi"),
+        "up",
+        "--yes",
+        "--non-interactive",
+        "--skip-preview",
+        "--expect-no-changes",
+    ]
+    done = subprocess.run(
+        pulumi, cwd=ROOT, env={**os.environ, **environment("kind")}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "created" not in done.stdout.partition("Resources:")[2]
+
+
+def test_a_wrong_passphrase_is_told(scripts: Command) -> None:
+    done = scripts("up", "--no-probe", env={**os.environ, "PULUMI_CONFIG_PASSPHRASE": "wrong"})
+    assert done.returncode == 3
+    assert "PULUMI_CONFIG_PASSPHRASE" in one_sentence(done)
+
+
+def test_a_service_without_its_pods_is_red_and_says_why(scripts: Command, tmp_path: Path) -> None:
+    namespace, report = "podpath-pod-to-service", tmp_path / "run.json"
+    patch = ["--namespace", namespace, "patch", "service", "frontend", "--patch"]
+    kubectl(PROFILE, *patch, '{"spec": {"selector": {"app": "nobody"}}}')
+    try:
+        done = scripts("probe", "--lab", "pod-to-service", "-k", "S6", "--json", report)
+    finally:
+        kubectl(PROFILE, *patch, '{"spec": {"selector": {"app": "frontend"}}}')
+    assert done.returncode == 1
+    judged = json.loads(report.read_text())["probes"]
+    assert judged and all(probe["verdict"] in ("failed", "inconclusive") and probe["why"] for probe in judged)
+
+
+def test_a_broken_cluster_is_replaced_without_asking(scripts: Command) -> None:
+    before = cluster.nodes_of(PROFILE.cluster)
+    docker("restart", f"{PROFILE.cluster}-worker")
+    assert scripts("up").returncode == 0
+    assert set(cluster.nodes_of(PROFILE.cluster).values()).isdisjoint(before.values())
+
+
+def test_down_leaves_nothing_and_says_so(scripts: Command) -> None:
+    done = scripts("down")
+    assert done.returncode == 0
+    assert "Certified" in done.stdout
+    assert leftovers(PROFILE) == []
+    assert cluster.nodes_of(PROFILE.cluster) == {}
+    assert balancer.pid_of(PROFILE) is None
+
+
+def test_somebody_elses_cluster_is_never_touched(scripts: Command, stranger: str) -> None:
+    for command in ("up", "down"):
+        done = scripts(command)
+        assert done.returncode == 3
+        assert "did not make" in one_sentence(done)
+        assert docker("inspect", "--format", "{{.State.Running}}", stranger) == "true"
+
+
+def test_pulumi_up_without_a_cluster_is_one_sentence(scripts: Command) -> None:
+    env = {**os.environ, **environment("kind")}
+    pulumi = [str(STATE / "bin" / "pulumi")]
+    subprocess.run(
+        [*pulumi, "stack", "init", "kind", "--non-interactive"],
+        cwd=ROOT,
+        env=env,
+        check=True,
+        capture_output=True,
+    )
+    try:
+        done = subprocess.run(
+            [*pulumi, "up", "--yes", "--non-interactive"], cwd=ROOT, env=env, capture_output=True, text=True
+        )
+    finally:
+        subprocess.run(
+            [*pulumi, "stack", "rm", "--yes", "--preserve-config", "kind"],
+            cwd=ROOT,
+            env=env,
+            check=True,
+            capture_output=True,
+        )
+    assert done.returncode != 0
+    assert "scripts/up" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr

@@ -1,0 +1,94 @@
+"""Every lab keeps the contract: its files are there, and its probes are fit to run without a cluster."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from labs import LABS, module_of, probes_of
+from labs.claims import CLAIMS
+from labs.model import AnsweredBy, Client, Container, Get, Localhost, NoAnswer, Outside, Pod, Probe
+from scripts.paths import ROOT
+from tests.contract.rules import faults
+
+EACH_LAB = pytest.mark.parametrize("lab", LABS)
+SERVER = Pod("pod-to-service", "frontend", 80)
+ALIVE = Probe("P1-alive", "P1", Client(), Get(SERVER), (AnsweredBy("pod-to-service", "frontend", "nginx"),))
+SILENT = Probe("P1-silent", "P1", Client(), Get(SERVER), (NoAnswer(),), ("P1-alive",))
+
+
+@EACH_LAB
+@pytest.mark.parametrize("file", ["__init__.py", "component.py", "probes.py", "README.md"])
+def test_lab_has_its_files(lab: str, file: str) -> None:
+    path = ROOT / module_of(lab).replace(".", "/") / file
+    assert path.is_file(), f"{path.relative_to(ROOT)} is missing"
+    assert path.read_text().strip(), f"{path.relative_to(ROOT)} is empty"
+
+
+def test_every_folder_of_a_lab_is_registered() -> None:
+    folders = {path.parent.name.replace("_", "-") for path in (ROOT / "labs").glob("*/component.py")}
+    assert folders == {*LABS}
+    assert len(LABS) == len({*LABS})
+
+
+@EACH_LAB
+def test_lab_has_probes(lab: str) -> None:
+    assert probes_of(lab)
+    assert all(isinstance(probe, Probe) for probe in probes_of(lab))
+
+
+def test_claims_are_those_of_the_article_and_the_fence() -> None:
+    article = {"C": 4, "P": 6, "S": 10, "E": 5, "I": 12}
+    ids = {f"{section}{n}" for section, last in article.items() for n in range(1, last + 1)}
+    assert {*CLAIMS} == ids | {"F1"}
+    assert all(claim.id == name and claim.sentence.endswith(".") for name, claim in CLAIMS.items())
+
+
+def test_probes_keep_the_rules() -> None:
+    assert faults({lab: probes_of(lab) for lab in LABS}) == []
+
+
+def test_probes_are_listed_without_pulumi_and_without_a_client() -> None:
+    code = (
+        "import sys, labs\n"
+        "assert all(labs.probes_of(lab) for lab in labs.LABS)\n"
+        "print(sorted({'pulumi', 'pulumi_kubernetes', 'kubernetes'} & {*sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        ((ALIVE, ALIVE), "P1-alive is the id of 2 probes"),
+        ((Probe("X1", "X1", Client(), Get(SERVER), ALIVE.expect),), "X1 judges X1, which is no claim"),
+        ((Probe("S1", "P1", Client(), Get(SERVER), ALIVE.expect),), "S1 does not start with its claim P1"),
+        ((Probe("P1", "P1", Client(), Get(SERVER), ()),), "P1 expects nothing"),
+        (
+            (Probe("P1", "P1", Client(), Get(SERVER), (NoAnswer(),)),),
+            "P1 is negative and has no positive control",
+        ),
+        ((SILENT,), "P1-silent is controlled by P1-alive, which its lab does not have"),
+        (
+            (ALIVE, SILENT, Probe("P1-x", "P1", Client(), Get(SERVER), (NoAnswer(),), ("P1-silent",))),
+            "P1-x is controlled by P1-silent, which is negative itself",
+        ),
+        (
+            (ALIVE, Probe("P1-x", "P1", Outside(), Get(SERVER), (NoAnswer(),), ("P1-alive",))),
+            "P1-x has no control from its own source outside",
+        ),
+        (
+            (Probe("P1", "P1", Container("nope", "a", "b"), Get(Localhost(80)), ALIVE.expect),),
+            "P1 of pod-to-service speaks of lab nope",
+        ),
+    ],
+)
+def test_a_broken_rule_is_noticed(bad: tuple[Probe, ...], said: str) -> None:
+    assert said in faults({"pod-to-service": bad})
+
+
+def test_a_negative_probe_with_its_control_is_fine() -> None:
+    assert faults({"pod-to-service": (ALIVE, SILENT)}) == []

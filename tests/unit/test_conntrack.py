@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scripts.evidence.agent import commands, listeners, node_view
+from scripts.evidence.conntrack import Entry, Flow, Index, parse
+from scripts.probing.sections import Output
+
+SAMPLE = """\
+ipv4     2 tcp      6 119 TIME_WAIT src=10.244.2.12 dst=10.244.2.15 sport=58146 dport=80 src=10.244.2.15 dst=10.244.2.12 sport=80 dport=58146 [ASSURED] mark=0 use=1
+ipv4     2 tcp      6 119 TIME_WAIT src=10.244.2.12 dst=10.96.46.233 sport=39172 dport=80 src=10.244.1.15 dst=10.244.2.12 sport=80 dport=39172 [ASSURED] mark=0 use=1
+ipv4     2 tcp      6 119 TIME_WAIT src=172.21.0.7 dst=172.21.0.3 sport=42614 dport=32578 src=10.244.2.15 dst=172.21.0.3 sport=80 dport=5205 [ASSURED] mark=0 use=1
+ipv4     2 tcp      6 57 SYN_SENT src=10.244.2.12 dst=10.244.9.9 sport=39999 dport=80 [UNREPLIED] src=10.244.9.9 dst=10.244.2.12 sport=80 dport=39999 mark=0 zone=3 use=1
+tcp      6 431999 ESTABLISHED src=172.21.0.2 dst=172.21.0.4 sport=42070 dport=6443 src=172.21.0.4 dst=172.21.0.2 sport=6443 dport=42070 [ASSURED] mark=0 secctx=system_u use=1
+ipv4     2 udp      17 23 src=10.244.2.12 dst=10.96.0.10 sport=3999 dport=53 src=10.244.0.2 dst=10.244.2.12 sport=53 dport=3999 mark=0 use=1
+conntrack v1.4.7 (conntrack-tools): 6 flow entries have been shown.
+"""  # noqa: E501
+
+
+def test_real_lines() -> None:
+    direct, service, balancer, unreplied, plain = parse(SAMPLE)
+    assert direct.original == Flow("10.244.2.12", "10.244.2.15", 58146, 80)
+    assert not direct.translated
+    assert service.translated and service.reply.src == "10.244.1.15"
+    assert balancer.translated and balancer.reply.dst == "172.21.0.3"
+    assert [e.state for e in (direct, unreplied, plain)] == ["TIME_WAIT", "SYN_SENT", "ESTABLISHED"]
+    assert not unreplied.translated and not plain.translated
+
+
+ADDRESS = st.ip_addresses(v=4).map(str)
+PORT = st.integers(0, 65535)
+FLOW = st.builds(Flow, ADDRESS, ADDRESS, PORT, PORT)
+
+
+@given(
+    FLOW,
+    FLOW,
+    st.sampled_from(["SYN_SENT", "ESTABLISHED", "TIME_WAIT", "CLOSE"]),
+    st.booleans(),
+    st.booleans(),
+)
+def test_what_is_printed_is_read_back(
+    original: Flow, reply: Flow, state: str, layer3: bool, answered: bool
+) -> None:
+    def shown(flow: Flow) -> str:
+        return f"src={flow.src} dst={flow.dst} sport={flow.sport} dport={flow.dport}"
+
+    line = f"tcp      6 119 {state} {shown(original)} {'' if answered else '[UNREPLIED] '}{shown(reply)} mark=0 use=1"  # noqa: E501
+    entry = parse(("ipv4     2 " if layer3 else "") + line)[0]
+    assert (entry.original, entry.reply, entry.state) == (original, reply, state)
+    assert entry.translated == (
+        (reply.src, reply.sport, reply.dst, reply.dport)
+        != (original.dst, original.dport, original.src, original.sport)
+    )
+
+
+@given(st.text())
+def test_anything_can_be_parsed(text: str) -> None:
+    for entry in parse(text):
+        assert isinstance(entry, Entry)
+
+
+def test_index_finds_a_connection_from_both_ends() -> None:
+    entries = parse(SAMPLE)
+    index = Index({"a": entries, "b": entries[:1]})
+    assert [node for node, _ in index.of(("10.244.2.12", 58146), "10.244.2.15")] == ["a", "b"]
+    assert index.of(("10.244.2.12", 58146), "10.96.46.233") == []
+    assert [e.original.src for _, e in index.towards("172.21.0.3:5205")] == ["172.21.0.7"]
+    assert len(index.at(("10.244.9.9", 80))) == 1
+
+
+SS = """\
+LISTEN 0      4096   127.0.0.11:44841 0.0.0.0:*
+LISTEN 0      4096            *:10250       *:*
+LISTEN 0      128    127.0.0.1%lo:53   0.0.0.0:*
+LISTEN 0      4096        [::1]:10256    [::]:*
+"""
+
+
+def test_listeners_of_ss() -> None:
+    assert listeners(SS) == {("127.0.0.11", 44841), ("*", 10250), ("127.0.0.1", 53), ("::1", 10256)}
+
+
+@given(st.text())
+def test_listeners_of_anything(text: str) -> None:
+    listeners(text)
+
+
+def outputs(conntrack: Output) -> dict[str, Output]:
+    return {
+        "listeners": Output(SS, 0),
+        "addresses": Output("2: cbr0    inet 10.244.2.1/24 brd 10.244.2.255 scope global cbr0\n", 0),
+        "bridge": Output("1\n", 0),
+        "conntrack/10.244.2.12": conntrack,
+    }
+
+
+def test_node_view_takes_all_sections() -> None:
+    view = node_view(outputs(Output(SAMPLE, 0)), commands(["10.244.2.12"]))
+    assert len(view.entries) == 5 and view.addresses == {"10.244.2.1"} and view.filters_bridge
+    assert view.problem == ""
+
+
+def test_a_failing_collector_is_a_problem_and_no_exception() -> None:
+    asked = commands(["10.244.2.12"])
+    denied = node_view(outputs(Output("conntrack: Operation not permitted\n", 1)), asked)
+    assert denied.problem == "conntrack/10.244.2.12: conntrack: Operation not permitted"
+    nothing = node_view({}, asked)
+    assert "no answer" in nothing.problem and not nothing.filters_bridge

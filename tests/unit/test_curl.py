@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labs import model
+from scripts.probing import curl
+from scripts.probing.curl import Answer, Request, parse, render
+
+needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+
+
+class Whoami(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    seen: list[tuple[str, str]]
+
+    def do_GET(self) -> None:
+        self.seen.append((self.path, self.headers["Host"]))
+        self.send_response(404 if self.path == "/missing" else 200)
+        self.send_header(model.HEADER_POD, "frontend-1")
+        self.send_header(model.HEADER_PEER, "{}:{}".format(*self.client_address))
+        self.send_header(model.HEADER_NONCE, self.headers[model.HEADER_NONCE])
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    def log_message(self, format: str, *args: Any) -> None: ...
+
+
+class Server(ThreadingHTTPServer):
+    request_queue_size = 512
+    daemon_threads = True
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    Whoami.seen = []
+    with Server(("127.0.0.1", 0), Whoami) as listening:
+        thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield f"http://127.0.0.1:{listening.server_port}"
+        listening.shutdown()
+        thread.join()
+
+
+def ask(*requests: Request) -> dict[str, Answer | str]:
+    done = subprocess.run(curl.argv(), input=render(requests), capture_output=True, timeout=30)
+    return parse(done.stdout, requests)
+
+
+def answer(of: Answer | str) -> Answer:
+    assert isinstance(of, Answer), of
+    return of
+
+
+@needs_curl
+def test_each_of_many_requests_has_a_connection_of_its_own(server: str) -> None:
+    requests = [Request(f"n{n}", f"{server}/whoami") for n in range(300)]
+    answers = [answer(of) for of in ask(*requests).values()]
+    assert [a.server[model.HEADER_NONCE] for a in answers] == [r.nonce for r in requests]
+    assert all(a.server[model.HEADER_PEER] == "{}:{}".format(*a.local) for a in answers)
+    assert len({a.local for a in answers}) == 300
+    assert {(a.exitcode, a.status, a.connected) for a in answers} == {(0, 200, True)}
+
+
+@needs_curl
+def test_each_request_has_its_own_host_and_path(server: str) -> None:
+    ask(Request("a", f"{server}/x/../y", "shop.test"), Request("b", f"{server}/{{1,2}}", "blog.test"))
+    assert sorted(Whoami.seen) == [("/x/../y", "shop.test"), ("/{1,2}", "blog.test")]
+
+
+@needs_curl
+def test_failures_keep_curls_own_exit_code_beside_successes(server: str) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        closed = f"http://127.0.0.1:{free.getsockname()[1]}/"
+        seen = ask(
+            Request("refused", closed),
+            Request("fine", server),
+            Request("missing", f"{server}/missing"),
+            Request("tls", server.replace("http:", "https:"), total=1),
+        )
+    refused, fine, missing, tls = map(answer, seen.values())
+    assert (refused.exitcode, refused.connected, refused.status) == (7, False, 0)
+    assert "Couldn't connect" in refused.error
+    assert (fine.exitcode, missing.exitcode, missing.status) == (0, 0, 404)
+    assert tls.exitcode != 0 and tls.connected  # a TCP connection without an answer is a connection
+
+
+@needs_curl
+def test_a_connection_that_never_comes_about_times_out() -> None:
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        waiting = [socket.socket() for _ in range(3)]
+        for one in waiting:
+            one.setblocking(False)
+            one.connect_ex(full.getsockname())
+        silent = answer(ask(Request("t", f"http://127.0.0.1:{full.getsockname()[1]}/", connect=0.3))["t"])
+        for one in waiting:
+            one.close()
+    assert (silent.exitcode, silent.connected) == (28, False)
+
+
+@needs_curl
+def test_a_kept_connection_is_noticed(server: str) -> None:
+    """Without `Connection: close` curl uses a connection again; such an answer must not count."""
+    requests = [Request(f"n{n}", server) for n in range(5)]
+    config = render(requests).replace(b'header="Connection: close"\n', b"")
+    serial = [option for option in curl.argv() if not option.startswith("--parallel") and option != "100"]
+    done = subprocess.run(serial, input=config, capture_output=True, timeout=30)
+    seen = [*parse(done.stdout, requests).values()]
+    assert isinstance(seen[0], Answer)
+    assert set(seen[1:]) == {"the request shared a connection with another one"}
+
+
+GOOD = {name: 1 for name in curl.KEPT} | {
+    "exitcode": 0, "errormsg": None, "http_code": 200, "local_ip": "10.0.0.1", "local_port": 40000,
+    "remote_ip": "10.0.0.2", "remote_port": 80,
+}  # fmt: skip
+ONE = [Request("n", "http://10.0.0.2/")]
+
+
+def line(nonce: str = "n", **changed: Any) -> bytes:
+    return "\t".join([nonce, json.dumps(GOOD | changed), *("" for _ in curl.HEADERS)]).encode() + b"\n"
+
+
+def test_a_good_line_is_an_answer() -> None:
+    assert isinstance(parse(line(), ONE)["n"], Answer)
+
+
+@pytest.mark.parametrize(
+    ("stdout", "why"),
+    [
+        (b"", "did not report"),
+        (line()[:-20], "did not report"),
+        (line("other"), "did not report"),
+        (line() + line(), "twice"),
+        (line(errormsg="boom"), "claims success"),
+        (line(http_code=0), "claims success"),
+        (line(local_port=0), "claims success"),
+        (line(exitcode=7), "without its message"),
+        (line(exitcode="0"), "text where a number"),
+        (line(num_connects=0), "shared a connection"),
+    ],
+)
+def test_what_cannot_be_believed_is_no_answer(stdout: bytes, why: str) -> None:
+    seen = parse(stdout, ONE)["n"]
+    assert isinstance(seen, str) and why in seen
+
+
+def test_two_requests_on_one_connection_are_noticed() -> None:
+    requests = [Request("a", "http://x/"), Request("b", "http://x/")]
+    seen = parse(line("a") + line("b"), requests)
+    assert isinstance(seen["a"], Answer)
+    assert isinstance(seen["b"], str)
+    other = parse(line("a") + line("b", remote_ip="10.0.0.3"), requests)  # the same port to elsewhere is fine
+    assert isinstance(other["b"], Answer)
+
+
+@given(st.binary())
+def test_anything_can_be_parsed(stdout: bytes) -> None:
+    assert isinstance(parse(stdout, ONE)["n"], str)
+
+
+@given(st.text(st.characters(categories=["L", "N", "P", "Zs"]), max_size=40))
+def test_quoting_survives(text: str) -> None:
+    try:
+        quoted = curl._quoted(text)
+    except ValueError:
+        return
+    assert quoted[1:-1].replace('\\"', '"').replace("\\\\", "\\") == text
+
+
+def test_a_line_break_cannot_smuggle_an_option() -> None:
+    with pytest.raises(ValueError, match="not printable"):
+        render([Request("n", 'http://x/"\noutput="/etc/passwd')])
+
+
+def test_a_thousand_answers_are_read_in_no_time() -> None:
+    requests = [Request(f"n{n}", "http://10.0.0.2/") for n in range(1000)]
+    stdout = b"".join(line(f"n{n}", local_port=20000 + n) for n in range(1000))
+    begun = time.process_time()
+    render(requests)
+    assert all(isinstance(of, Answer) for of in parse(stdout, requests).values())
+    assert time.process_time() - begun < 0.5
