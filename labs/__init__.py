@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 LABS: tuple[str, ...] = (
     "container-to-container",
+    "pod-to-pod",
     "pod-to-service",
+    "egress",
+    "ingress-l4",
     "ingress-l7",
 )
 

@@ -12,6 +12,7 @@ from labs.target import Images
 IDENTITY_FOLDER = "/var/run/podpath"
 """Where a container finds ``token``: its payload names the Pod and its node (KEP-4193)."""
 
+HOSTNAME = "kubernetes.io/hostname"
 USER = 10001
 PORT_NAMES = {80: "nginx", 8080: "webapp"}
 """Names of Service ports: the article prints none, but the API refuses two unnamed ports."""
@@ -51,27 +52,31 @@ def server(
     *,
     command: Sequence[str] | None = None,
     env: Mapping[str, str] | None = None,
-    started: str | None = None,
+    secrets: Mapping[str, v1.SecretKeySelectorArgs] | None = None,
+    started: str | list[str] | None = None,
 ) -> v1.ContainerArgs:
     """A container named after its workload that serves ``port``; ``size`` is its cpu and memory request.
 
-    ``started`` is a path that answers once the server is up. It becomes a startup probe, never a
-    readiness probe: after the start the kubelet adds no packet to what a lab observes.
+    ``env`` and ``secrets`` are its environment: by value, and by where in a Secret the value is.
+    ``started`` is a path that answers, or a command that succeeds, once the server is up. It becomes a
+    startup probe, never a readiness probe: after the start the kubelet adds no packet to what a lab
+    observes.
     """
+    plain = [v1.EnvVarArgs(name=name, value=value) for name, value in (env or {}).items()]
+    secret = [
+        v1.EnvVarArgs(name=name, value_from=v1.EnvVarSourceArgs(secret_key_ref=key))
+        for name, key in (secrets or {}).items()
+    ]
     return v1.ContainerArgs(
         name=workload,
         image=images.of(workload),
         image_pull_policy="IfNotPresent",
         command=[*command] if command else None,
-        env=[v1.EnvVarArgs(name=name, value=value) for name, value in env.items()] if env else None,
+        env=[*plain, *secret] or None,
         ports=[v1.ContainerPortArgs(container_port=port)],
         resources=requests(*size),
         security_context=restricted(),
-        startup_probe=v1.ProbeArgs(
-            http_get=v1.HTTPGetActionArgs(path=started, port=port), period_seconds=1, failure_threshold=60
-        )
-        if started
-        else None,
+        startup_probe=_startup(started, port) if started else None,
         volume_mounts=[
             v1.VolumeMountArgs(name="identity", mount_path=IDENTITY_FOLDER, read_only=True),
             v1.VolumeMountArgs(name=f"{workload}-tmp", mount_path="/tmp"),
@@ -79,8 +84,19 @@ def server(
     )
 
 
+def _startup(started: str | list[str], port: int) -> v1.ProbeArgs:
+    """Tries each second for a minute; a command is given longer than a second on a busy node."""
+    if isinstance(started, str):
+        get = v1.HTTPGetActionArgs(path=started, port=port)
+        return v1.ProbeArgs(http_get=get, period_seconds=1, failure_threshold=60)
+    run = v1.ExecActionArgs(command=started)
+    return v1.ProbeArgs(exec_=run, period_seconds=1, timeout_seconds=5, failure_threshold=60)
+
+
 def serving_pod(
-    containers: Mapping[str, v1.ContainerArgs], restart_policy: str | None = None
+    containers: Mapping[str, v1.ContainerArgs],
+    restart_policy: str | None = None,
+    affinity: v1.AffinityArgs | None = None,
 ) -> v1.PodSpecArgs:
     """The Pod of ``containers`` (workload → container), with what the article's listings leave out.
 
@@ -91,6 +107,7 @@ def serving_pod(
     return v1.PodSpecArgs(
         containers=[*containers.values()],
         restart_policy=restart_policy,
+        affinity=affinity,
         automount_service_account_token=False,
         termination_grace_period_seconds=5,
         security_context=unprivileged({"net.ipv4.ip_unprivileged_port_start": "0"}),
@@ -123,8 +140,30 @@ def spread(labels: Mapping[str, str]) -> v1.TopologySpreadConstraintArgs:
     """
     return v1.TopologySpreadConstraintArgs(
         max_skew=1,
-        topology_key="kubernetes.io/hostname",
+        topology_key=HOSTNAME,
         when_unsatisfiable="DoNotSchedule",
         node_taints_policy="Honor",
         label_selector=meta.LabelSelectorArgs(match_labels={**labels}),
+    )
+
+
+def beside(labels: Mapping[str, str]) -> v1.AffinityArgs:
+    """Only on a node that runs a Pod with ``labels``, of the same namespace."""
+    term = _on_one_node(labels)
+    return v1.AffinityArgs(
+        pod_affinity=v1.PodAffinityArgs(required_during_scheduling_ignored_during_execution=[term])
+    )
+
+
+def apart(labels: Mapping[str, str]) -> v1.AffinityArgs:
+    """Only on a node that runs no Pod with ``labels``, of the same namespace."""
+    term = _on_one_node(labels)
+    return v1.AffinityArgs(
+        pod_anti_affinity=v1.PodAntiAffinityArgs(required_during_scheduling_ignored_during_execution=[term])
+    )
+
+
+def _on_one_node(labels: Mapping[str, str]) -> v1.PodAffinityTermArgs:
+    return v1.PodAffinityTermArgs(
+        topology_key=HOSTNAME, label_selector=meta.LabelSelectorArgs(match_labels={**labels})
     )

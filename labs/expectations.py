@@ -18,14 +18,58 @@ class AnsweredBy:
         return f"answered by {self.workload}/{self.container}"
 
 
+SEEN = {
+    "own": "the client's own IP and port",
+    "loopback": "127.0.0.1",
+    "node": "an address of a node",
+    "gateway": "the gateway's outside address",
+}
+
+
 @dataclass(frozen=True)
 class SeesSource:
-    """The server saw the client's own IP and port (``own``), or a loopback address."""
+    """Whom the server saw: the client's own IP and port, a loopback address, a node, or the gateway."""
 
-    address: Literal["own", "loopback"]
+    address: Literal["own", "loopback", "node", "gateway"]
 
     def __str__(self) -> str:
-        return "the server sees " + ("the client's own IP and port" if self.address == "own" else "127.0.0.1")
+        return f"the server sees {SEEN[self.address]}"
+
+
+@dataclass(frozen=True)
+class AnsweredByHost:
+    """A host outside the cluster answered, and says so under the request's nonce."""
+
+    host: Literal["near", "outside"]
+
+    def __str__(self) -> str:
+        return f"answered by {self.host}"
+
+
+@dataclass(frozen=True)
+class ForwardedFor:
+    """The backend was told the client's address, or its gateway's, in X-Forwarded-For."""
+
+    def __str__(self) -> str:
+        return "the backend sees the client in X-Forwarded-For"
+
+
+@dataclass(frozen=True)
+class NotRouted:
+    """What is no HTTP request gets no backend: an error of the proxy, or a closed connection."""
+
+    def __str__(self) -> str:
+        return "no backend, only the proxy's refusal"
+
+
+@dataclass(frozen=True)
+class ChainComplete:
+    """Each service of the chain is the Pod that the API has there, saw the one before, and passed data on."""
+
+    lab: str
+
+    def __str__(self) -> str:
+        return "frontend, REST service and database each saw the one before, and the data came back"
 
 
 @dataclass(frozen=True)
@@ -80,34 +124,6 @@ class Connects:
 
 
 @dataclass(frozen=True)
-class Balanced:
-    """Every ready Pod of the workload gets an equal share (chi-squared test, false-alarm rate)."""
-
-    lab: str
-    workload: str
-    false_alarm: float = 0.001
-
-    def __str__(self) -> str:
-        return f"equal shares for each Pod (false alarms: {self.false_alarm:g})"
-
-
-@dataclass(frozen=True)
-class Translated:
-    """Netfilter translated clusterIP to a Pod's IP (conntrack), and no process listens on the clusterIP."""
-
-    def __str__(self) -> str:
-        return "the kernel translated the clusterIP to the Pod that answered, and nothing listens on it"
-
-
-@dataclass(frozen=True)
-class NotTranslated:
-    """Conntrack's reply tuple is the mirror image of the original one: no NAT."""
-
-    def __str__(self) -> str:
-        return "no NAT"
-
-
-@dataclass(frozen=True)
 class ResolvesTo:
     """The lookup gave exactly the clusterIP, or exactly the Pods' IPs."""
 
@@ -126,44 +142,8 @@ class PortTaken:
 
 
 @dataclass(frozen=True)
-class SameNamespace:
-    """One inode, the same interfaces and addresses, and the Pod's IP as the API states it."""
-
-    def __str__(self) -> str:
-        return "one namespace, with the Pod's IP"
-
-
-@dataclass(frozen=True)
-class SameAddress:
-    """The clusterIP is the one of before, and the new Pod answers on it."""
-
-    def __str__(self) -> str:
-        return "the same clusterIP, and the new Pod answers on it"
-
-
-@dataclass(frozen=True)
 class Advertised:
     """The IP asked is the one that the stack exports as ``frontendIp``."""
 
     def __str__(self) -> str:
         return "at the IP exported as frontendIp"
-
-
-Expectation = (
-    AnsweredBy
-    | SeesSource
-    | UpstreamSees
-    | NoAnswer
-    | Refused
-    | NameUnknown
-    | Status
-    | Connects
-    | Balanced
-    | Translated
-    | NotTranslated
-    | ResolvesTo
-    | PortTaken
-    | SameNamespace
-    | SameAddress
-    | Advertised
-)

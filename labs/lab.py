@@ -82,7 +82,8 @@ class Lab(pulumi.ComponentResource):
             ),
             opts=self.gone_with_namespace(),
         )
-        self.exports["pods"][name] = {"selector": deployed.spec.selector.match_labels.apply(selector)}
+        # From the labels, not from the object: an object that names a Secret is a secret output altogether.
+        self.exports["pods"][name] = {"selector": selector(labels)}
         return deployed
 
     def service(
@@ -94,14 +95,19 @@ class Lab(pulumi.ComponentResource):
         labels: pulumi.Input[Mapping[str, str]] | None = None,
         kind: str | None = None,
         headless: bool = False,
+        policy: str | None = None,
     ) -> v1.Service:
-        """A Service of ``ports`` (number → name), told to the probes by its ports."""
+        """A Service of ``ports`` (number → name), told to the probes by its ports.
+
+        ``policy`` is its external traffic policy, ``Cluster`` or ``Local``.
+        """
         service = v1.Service(
             self.urn_name(name),
             metadata=self.meta(name, labels),
             spec=v1.ServiceSpecArgs(
                 type=kind,
                 cluster_ip="None" if headless else None,
+                external_traffic_policy=policy,
                 ports=[v1.ServicePortArgs(name=text, port=port) for port, text in ports.items()],
                 selector=selects,
             ),

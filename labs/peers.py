@@ -11,6 +11,7 @@ HEADER_CONTAINER = "X-Podpath-Container"
 HEADER_PEER = "X-Podpath-Peer"
 HEADER_NONCE = "X-Podpath-Nonce"
 HEADER_UPSTREAM_PEER = "X-Podpath-Upstream-Peer"
+HEADER_FORWARDED_FOR = "X-Podpath-Forwarded-For"
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,31 @@ class Container:
 
 @dataclass(frozen=True)
 class Outside:
-    """A host that is no node of the cluster: it shares only the nodes' network."""
+    """A host that is no node of the cluster: it lives beyond the gateway, on a network of its own."""
 
     def __str__(self) -> str:
         return "outside"
 
 
-Source = Client | Container | Outside
+@dataclass(frozen=True)
+class OnNode:
+    """A worker node itself: its own network namespace, ``index`` counts nodes by name."""
+
+    index: int = 0
+
+    def __str__(self) -> str:
+        return f"node-{self.index + 1}"
+
+
+@dataclass(frozen=True)
+class KubeProxy:
+    """The kube-proxy of the first worker node."""
+
+    def __str__(self) -> str:
+        return "kube-proxy"
+
+
+Source = Client | Container | Outside | OnNode | KubeProxy
 
 Where = Literal["same node", "other node", "any node"]
 
@@ -111,14 +130,56 @@ class Ingress:
 
 
 @dataclass(frozen=True)
+class Gateway:
+    """A Gateway by the IP that its status advertises; ``host`` goes into the Host header."""
+
+    lab: str
+    gateway: str
+    host: str
+    port: int = 80
+
+    def __str__(self) -> str:
+        return f"Gateway {self.gateway} as {self.host}"
+
+
+@dataclass(frozen=True)
 class Node:
-    """A worker node's own IP, ``index`` counts nodes by name."""
+    """A worker node's own IP, ``index`` counts nodes by name; ``where`` counts from the source."""
 
     port: int
     index: int = 0
+    where: Where = "any node"
 
     def __str__(self) -> str:
-        return f"node {self.index + 1}:{self.port}"
+        which = {"same node": "its own node", "other node": "another node"}
+        return f"{which.get(self.where, f'node {self.index + 1}')}:{self.port}"
+
+
+At = Literal["node with a Pod", "node without a Pod", "control plane"]
+
+
+@dataclass(frozen=True)
+class NodePort:
+    """A Service's node port on a node, chosen by whether a Pod of the Service runs there."""
+
+    lab: str
+    service: str
+    port: int
+    at: At
+
+    def __str__(self) -> str:
+        return f"node port of {self.service}:{self.port} on the {self.at}"
+
+
+@dataclass(frozen=True)
+class Host:
+    """A server outside the cluster: ``near`` on the nodes' network, ``outside`` beyond the gateway."""
+
+    name: Literal["near", "outside"]
+    port: int = 80
+
+    def __str__(self) -> str:
+        return "the server on the nodes' network" if self.name == "near" else "the server beyond the gateway"
 
 
 @dataclass(frozen=True)
@@ -132,4 +193,4 @@ class Name:
         return self.name
 
 
-Destination = Localhost | Pod | Service | Balancer | Ingress | Node | Name
+Destination = Localhost | Pod | Service | Balancer | Ingress | Gateway | Node | NodePort | Host | Name

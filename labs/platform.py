@@ -14,7 +14,7 @@ from labs.target import Images
 NAMESPACE = "podpath-system"
 AGENT_RIGHTS = (
     "The one exception to least rights: reading a node's conntrack table, rules and packets needs its network"
-    " namespace and NET_ADMIN and NET_RAW in it. It holds nothing else and serves nothing."
+    " namespace and NET_ADMIN and NET_RAW in it; tcpdump also sets its groups (SETGID). It serves nothing."
 )
 
 
@@ -53,7 +53,7 @@ class Platform(pulumi.ComponentResource):
     def _agent(self) -> v1.PodSpecArgs:
         """Root on the host's network, on every node whatever its taints."""
         rights = restricted()
-        rights.capabilities = v1.CapabilitiesArgs(drop=["ALL"], add=["NET_ADMIN", "NET_RAW"])
+        rights.capabilities = v1.CapabilitiesArgs(drop=["ALL"], add=["NET_ADMIN", "NET_RAW", "SETGID"])
         pod = self._pod("node-agent", rights)
         pod.host_network = True
         pod.tolerations = [v1.TolerationArgs(operator="Exists")]

@@ -35,6 +35,8 @@ class Timeouts:
     """A probe's whole request."""
     exec: float = 60
     """One exec in a Pod, however many probes it carries."""
+    follow: float = 30
+    """The cluster follows a change: endpoints, rules on every node, a proxy's routes."""
     replace: float = 60
     """Another Pod has taken a deleted one's place."""
 

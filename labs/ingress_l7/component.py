@@ -1,7 +1,8 @@
-"""Two backends, ``shop`` and ``blog``, and an Ingress ``frontend`` that routes by host and path."""
+"""Two backends, ``shop`` and ``blog``; an Ingress and a Gateway ``frontend`` route by host and path."""
 
 from __future__ import annotations
 
+from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.networking import v1 as net
 
 from labs.containers import server, serving_pod
@@ -9,6 +10,7 @@ from labs.lab import Lab
 
 SIZE = ("50m", "50Mi")
 CLASS = "cloud-provider-kind"
+GATEWAY_API = "gateway.networking.k8s.io/v1"
 ROUTES: dict[str, dict[str, str]] = {
     "shop.podpath.test": {"/": "shop"},
     "blog.podpath.test": {"/": "blog"},
@@ -18,7 +20,7 @@ ROUTES: dict[str, dict[str, str]] = {
 
 
 class IngressL7(Lab):
-    """The frontend's pair of containers twice, each behind a Service, both behind one Ingress."""
+    """The frontend's pair twice, each behind a Service, both behind an Ingress and a Gateway."""
 
     def build(self) -> None:
         """Nothing waits for anything: an Ingress names its Services, which may come later."""
@@ -43,6 +45,41 @@ class IngressL7(Lab):
             opts=self.deleted_alone(),
         )
         self.exports["ingresses"]["frontend"] = {"class": CLASS, "hosts": ROUTES}
+        self._gateway()
+
+    def _gateway(self) -> None:
+        """The same routes once more, as a Gateway and an HTTPRoute a host."""
+        CustomResource(
+            self.urn_name("gateway"),
+            api_version=GATEWAY_API,
+            kind="Gateway",
+            metadata=self.meta("frontend"),
+            spec={
+                "gatewayClassName": CLASS,
+                "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}],
+            },
+            opts=self.deleted_alone(),
+        )
+        for host, paths in ROUTES.items():
+            CustomResource(
+                self.urn_name(f"route-{host.split('.')[0]}"),
+                api_version=GATEWAY_API,
+                kind="HTTPRoute",
+                metadata=self.meta(host.split(".")[0]),
+                spec={
+                    "parentRefs": [{"name": "frontend"}],
+                    "hostnames": [host],
+                    "rules": [_match(path, service) for path, service in paths.items()],
+                },
+                opts=self.gone_with_namespace(),
+            )
+
+
+def _match(path: str, service: str) -> dict[str, object]:
+    return {
+        "matches": [{"path": {"type": "PathPrefix", "value": path}}],
+        "backendRefs": [{"name": service, "port": 80}],
+    }
 
 
 def _rule(host: str, paths: dict[str, str]) -> net.IngressRuleArgs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pulumi
 from pulumi_kubernetes.apps import v1 as apps
 from pulumi_kubernetes.core import v1
 from pulumi_kubernetes.meta import v1 as meta
@@ -14,7 +15,7 @@ ENV = {"GET_HOSTS_FROM": "env"}
 
 
 class PodToService(Lab):
-    """Three replicas behind a LoadBalancer, and two Pods with names of their own behind no clusterIP."""
+    """Three replicas behind a LoadBalancer, two Pods with names of their own, and two that may join."""
 
     def build(self) -> None:
         """Deployment and Service as printed: the Service takes labels and selector from the Deployment."""
@@ -37,6 +38,23 @@ class PodToService(Lab):
         )
         self.stack_outputs = {"frontendIp": service.status.apply(advertised)}
         self._peer()
+        for name in ("spare", "spare-ready"):
+            self._spare(name, service)
+
+    def _spare(self, name: str, service: v1.Service) -> None:
+        """A Pod that joins the Service for a while: created after it, with or without a readiness probe."""
+        nginx = server(self.images, "nginx", 80, ("10m", "16Mi"), started="/whoami")
+        if name.endswith("-ready"):
+            get = v1.HTTPGetActionArgs(path="/whoami", port=80)
+            nginx.readiness_probe = v1.ProbeArgs(http_get=get, period_seconds=1, failure_threshold=1)
+        later = pulumi.ResourceOptions(depends_on=[service])
+        pod = v1.Pod(
+            self.urn_name(name),
+            metadata=self.meta(name, {"app": name}),
+            spec=serving_pod({"nginx": nginx}),
+            opts=pulumi.ResourceOptions.merge(self.gone_with_namespace(), later),
+        )
+        self.exports["pods"][name] = {"name": pod.metadata.name}
 
     def _peer(self) -> None:
         """Two Pods that claim S8 looks up by name.

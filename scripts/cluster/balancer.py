@@ -10,21 +10,25 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from scripts.cluster.docker import add_program, docker, image_id
+from scripts.cluster.kubectl import kubectl
 from scripts.cluster.profile import Profile
 from scripts.errors import PodpathError
 from scripts.paths import program
-from scripts.process import run
+from scripts.process import run, start_daemon, start_time
 from scripts.progress import step
 from scripts.waiting import TIMEOUTS, eventually
 
 LABEL = "io.x-k8s.cloud-provider-kind.cluster"
 ENVOY = "envoyproxy/envoy:v1.33.2"  # the name that cloud-provider-kind v0.10.0 asks for (pkg/constants)
+GATEWAY_API = {
+    f"customresourcedefinition.apiextensions.k8s.io/{kind}.gateway.networking.k8s.io"
+    for kind in ("gatewayclasses", "gateways", "httproutes")
+}
 ENVOY_PACKAGE = Path(__file__).with_name("envoy.txt")
 
 
@@ -68,19 +72,7 @@ def pid_of(profile: Profile) -> int | None:
         record = json.loads(_record(profile).read_text())
     except (FileNotFoundError, ValueError):
         return None
-    return int(record["pid"]) if _start_time(record["pid"]) == record["started"] else None
-
-
-def _start_time(pid: int) -> str | None:
-    """When a living process started, in clock ticks since boot (proc(5)); None for a dead one.
-
-    With the id it names one process for good.
-    """
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return None if fields[0] == "Z" else fields[19]
+    return int(record["pid"]) if start_time(int(record["pid"])) == record["started"] else None
 
 
 def ensure_balancer(profile: Profile, registry: str | None, fresh: bool) -> None:
@@ -89,28 +81,22 @@ def ensure_balancer(profile: Profile, registry: str | None, fresh: bool) -> None
         return
     stop_balancer(profile)
     log = profile.folder / "balancer.log"
-    env = {
-        **os.environ,
-        **profile.kind_env,
-        **({"CLOUD_PROVIDER_KIND_REGISTRY_URL": registry} if registry else {}),
-    }
-    with log.open("wb") as sink:
-        child = subprocess.Popen(
-            [program("cloud-provider-kind")],
-            stdin=subprocess.DEVNULL,
-            stdout=sink,
-            stderr=sink,
-            env=env,
-            start_new_session=True,
-        )
-    _record(profile).write_text(json.dumps({"pid": child.pid, "started": _start_time(child.pid)}))
+    log.unlink(missing_ok=True)
+    own = {"CLOUD_PROVIDER_KIND_REGISTRY_URL": registry} if registry else {}
+    pid = start_daemon([program("cloud-provider-kind")], log, {**profile.kind_env, **own})
+    _record(profile).write_text(json.dumps({"pid": pid, "started": start_time(pid)}))
 
     def ready() -> bool:
-        if child.poll() is not None:
+        if pid_of(profile) is None:
             raise PodpathError(f"the load balancer (cloud-provider-kind) ended at once: read {log}.")
         return f"cluster {profile.cluster}" in log.read_text(errors="replace")
 
     eventually(ready, TIMEOUTS.balancer, "the load balancer to find the cluster")
+    eventually(
+        lambda: set(kubectl(profile, "get", "crds", "--output", "name", check=False).split()) >= GATEWAY_API,
+        TIMEOUTS.balancer,
+        "the load balancer to bring the Gateway API to the cluster",
+    )
 
 
 def stop_balancer(profile: Profile) -> list[str]:

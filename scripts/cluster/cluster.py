@@ -17,6 +17,7 @@ from pathlib import Path
 import yaml
 
 from scripts.cluster import fence
+from scripts.cluster.contenthash import text_hash
 from scripts.cluster.docker import docker, pipe_images
 from scripts.cluster.engine import lacks_sys_resource
 from scripts.cluster.kubectl import kubectl
@@ -224,14 +225,14 @@ def delete(profile: Profile) -> None:
 
 
 @contextmanager
-def lock(cluster: str) -> Iterator[None]:
-    """One `up` or `down` at a time for a cluster name on this machine; the second waits and says so."""
+def lock(cluster: str, whose: str = "scripts/up or scripts/down") -> Iterator[None]:
+    """One at a time of ``whose`` commands for a cluster on this machine; the second waits and says so."""
     folder = cache() / "locks"
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{cluster}.lock").open("w") as handle:
+    with (folder / f"{cluster}.{text_hash(whose)}.lock").open("w") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say(f"another scripts/up or scripts/down works on cluster {cluster}; waiting for it to end.")
+            say(f"another {whose} works on cluster {cluster}; waiting for it to end.")
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield

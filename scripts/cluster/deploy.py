@@ -8,11 +8,13 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from scripts.cluster.kubectl import kubectl
 from scripts.cluster.profile import Profile
 from scripts.cluster.stackenv import environment
 from scripts.errors import PodpathError
 from scripts.paths import ROOT, STATE, program
 from scripts.process import CommandFailed, run
+from scripts.progress import step
 from scripts.waiting import TIMEOUTS
 
 LABS_VARIABLE = "PODPATH_LABS"
@@ -75,15 +77,41 @@ def fresh_stack(profile: Profile) -> None:
     exports_file(profile).unlink(missing_ok=True)
 
 
+def interrupted(state: str) -> bool:
+    """Whether a stack's state (JSON of the file backend) knows of operations that never ended."""
+    deployment = json.loads(state)["checkpoint"].get("latest") or {}
+    return bool(deployment.get("pending_operations"))
+
+
+def _start_anew(profile: Profile) -> None:
+    """Deletes the labs' namespaces and begins with an empty stack.
+
+    An object that was being made may exist without the stack knowing it; creating it again would fail.
+    """
+    names = kubectl(profile, "get", "namespaces", "--output", "name").split()
+    ours = [name for name in names if name.startswith("namespace/podpath-")]
+    if ours:
+        kubectl(profile, "--request-timeout=0", "delete", *ours, f"--timeout={TIMEOUTS.deploy:.0f}s")
+    fresh_stack(profile)
+    _init_stack(profile)
+
+
+def _init_stack(profile: Profile) -> None:
+    run(
+        [program("pulumi"), "stack", "init", profile.stack, "--non-interactive", "--no-select"],
+        env=environment(profile.stack),
+        cwd=ROOT,
+    )
+
+
 def deploy(profile: Profile, labs: Sequence[str] | None) -> str:
     """``pulumi up``; returns its summary in words, and keeps the outputs in exports.json."""
     if not state_file(profile).exists():
-        run(
-            [STATE / "bin" / "pulumi", "stack", "init", profile.stack, "--non-interactive", "--no-select"],
-            env=environment(profile.stack),
-            cwd=ROOT,
-        )
+        _init_stack(profile)
     _break_stale_lock(profile)
+    if interrupted(state_file(profile).read_text()):
+        with step("take away what an interrupted pulumi up left half-made"):
+            _start_anew(profile)
     env = {LABS_VARIABLE: ",".join(labs)} if labs else {}
     out = pulumi(
         profile, "up", "--yes", "--skip-preview", "--suppress-outputs", env=env, timeout=TIMEOUTS.deploy

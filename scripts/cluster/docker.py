@@ -25,6 +25,11 @@ def image_id(tag: str) -> str | None:
     return docker("image", "inspect", "--format", "{{.Id}}", tag, check=False) or None
 
 
+def network_of(name: str) -> str | None:
+    """The id of a Docker network, None when there is none of that name."""
+    return docker("network", "ls", "--quiet", "--filter", f"name=^{name}$") or None
+
+
 @contextmanager
 def container_of(image: str, *options: str) -> Iterator[str]:
     """A container of ``image`` that idles while the block runs, and is gone with its volumes after it."""

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
 from scripts.errors import PodpathError
 from scripts.paths import cache
-from scripts.process import run
+from scripts.process import run, start_daemon, start_time
 from scripts.progress import step
 from scripts.waiting import TIMEOUTS, eventually
 
@@ -99,14 +98,12 @@ def _start() -> None:
         runtime = cache() / "oci-runtime"
         shutil.copy(Path(__file__).with_name("oci_runtime.py"), runtime)
         argv += ["--add-runtime", f"{RUNTIME}={runtime}", "--default-runtime", RUNTIME]
-    with (logs / "dockerd.log").open("ab") as log:
-        daemon = subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-        )
+    log = logs / "dockerd.log"
+    daemon = start_daemon(argv, log)
 
     def answers() -> bool:
-        if daemon.poll() is not None:
-            raise PodpathError(f"dockerd ended at once: read {logs / 'dockerd.log'}.")
+        if start_time(daemon) is None:
+            raise PodpathError(f"dockerd ended at once: read {log}.")
         return refusal() is None
 
     eventually(answers, TIMEOUTS.engine, "dockerd to answer")

@@ -14,7 +14,7 @@ import shlex
 from concurrent.futures import ThreadPoolExecutor
 from subprocess import CompletedProcess
 
-from scripts.cluster.docker import docker
+from scripts.cluster.docker import docker, network_of
 from scripts.cluster.kubectl import kubectl
 from scripts.cluster.profile import Profile
 from scripts.process import run
@@ -59,7 +59,7 @@ def node_rules(pod_subnet: str, service_subnet: str, pod_ranges: list[str]) -> s
 def raise_fence(profile: Profile, nodes: list[str], agent_image: str) -> None:
     """Puts the fence on every node and on the engine's host, and takes outside names out of the DNS."""
     with ThreadPoolExecutor(2) as pool:
-        host = pool.submit(close_host, profile, agent_image)
+        host = pool.submit(close_host, profile, profile.network, agent_image)
         dns = pool.submit(quiet_dns, profile)
         answer = json.loads(kubectl(profile, "get", "nodes", "--output", "json"))
         ranges = sorted(item["spec"]["podCIDR"] for item in answer["items"])
@@ -89,10 +89,10 @@ def node_fenced(node: str) -> bool:
     return run(["docker", "exec", node, "iptables", "-w", "-C", *rule], check=False).returncode == 0
 
 
-def close_host(profile: Profile, agent_image: str) -> None:
-    """Rejects on the engine's host what would leave the cluster's network by another interface."""
-    if not _host_rule(profile, agent_image, "-C"):
-        _host_rule(profile, agent_image, "-I", check=True)
+def close_host(profile: Profile, network: str, agent_image: str) -> None:
+    """Rejects on the engine's host what would leave a Docker network of ours by another interface."""
+    if not _host_rule(profile, network, agent_image, "-C"):
+        _host_rule(profile, network, agent_image, "-I", check=True)
 
 
 def open_host(profile: Profile) -> None:
@@ -103,7 +103,7 @@ def open_host(profile: Profile) -> None:
 
 def remove_network(profile: Profile) -> list[str]:
     """Removes the cluster's network once nothing hangs on it; names what was removed."""
-    if not docker("network", "ls", "--quiet", "--filter", f"name=^{profile.network}$"):
+    if not network_of(profile.network):
         return []
     docker("network", "rm", profile.network)
     return [f"network {profile.network} and its fence"]
@@ -125,8 +125,10 @@ def _note(profile: Profile) -> str:
     return f"podpath-fence:{profile.cluster}"
 
 
-def _host_rule(profile: Profile, agent_image: str, action: str, check: bool = False) -> bool:
-    bridge = "br-" + docker("network", "inspect", "--format", "{{.Id}}", profile.network)[:12]
+def _host_rule(profile: Profile, network: str, agent_image: str, action: str, check: bool = False) -> bool:
+    form = '{{.Id}} {{index .Options "com.docker.network.bridge.name"}}'
+    id, _, named = docker("network", "inspect", "--format", form, network).partition(" ")
+    bridge = named or f"br-{id[:12]}"
     note = ["-m", "comment", "--comment", _note(profile)]
     rule = ["DOCKER-USER", "-i", bridge, "!", "-o", bridge, *note, *REJECT.split()]
     return _on_host(agent_image, action, *rule, check=check).returncode == 0

@@ -157,6 +157,7 @@ def _build_locked(tool: Tool, go: Path, place: str) -> None:
         if target.exists():
             say(f"✓ {place} {tool.name} {tool.version} (built meanwhile)")
             return
+        say(f"… {place} {tool.name} {tool.version}")
         begun = time.monotonic()
         with _workshop(target) as workshop:
             program = workshop / tool.name

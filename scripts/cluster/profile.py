@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +12,9 @@ import yaml
 
 from scripts.errors import UsageError
 from scripts.paths import STACKS, STATE, private_folder
+
+OUTSIDE_RANGE = "198.18.0.0/24"
+"""Beyond the gateway unless the stack says otherwise: of RFC 2544's range, free on most machines."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,12 @@ class Profile:
         """The kind configuration as written."""
         loaded: dict[str, Any] = yaml.safe_load((STACKS / f"{self.stack}.yaml").read_text())
         return loaded
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """The stack's settings, under ``config`` in stacks/Pulumi.<stack>.yaml."""
+        loaded = yaml.safe_load((STACKS / f"Pulumi.{self.stack}.yaml").read_text()) or {}
+        return dict(loaded.get("config") or {})
 
     @property
     def cluster(self) -> str:
@@ -62,8 +72,46 @@ class Profile:
 
     @property
     def outside(self) -> str:
-        """The name of the container that plays the host outside the cluster."""
+        """The name of the container that plays the host outside the cluster, beyond the gateway."""
         return f"{self.cluster}-outside"
+
+    @property
+    def near(self) -> str:
+        """The name of the container that plays a host on the nodes' own network."""
+        return f"{self.cluster}-near"
+
+    @property
+    def gateway(self) -> str:
+        """The name of the container that routes between the nodes' network and the outside one."""
+        return f"{self.cluster}-gateway"
+
+    @property
+    def outside_network(self) -> str:
+        """The Docker network beyond the gateway."""
+        return f"{self.cluster}-outside"
+
+    @property
+    def outside_bridge(self) -> str:
+        """The network interface of that network on the engine's host: a name of its own, for the fence."""
+        return f"{self.cluster[:11]}-out"
+
+    @property
+    def outside_range(self) -> str:
+        """The addresses beyond the gateway (CIDR), by the stack's setting ``podpath:outsideRange``.
+
+        Raises UsageError when it is no IPv4 range with room for three hosts.
+        """
+        told = str(self.settings.get("podpath:outsideRange", OUTSIDE_RANGE))
+        try:
+            network = ipaddress.IPv4Network(told)
+        except ValueError:
+            network = None
+        if network is None or network.prefixlen > 29:
+            raise UsageError(
+                f"podpath:outsideRange in stacks/Pulumi.{self.stack}.yaml is {told!r}: "
+                f"write an IPv4 range of at least 8 addresses, such as {OUTSIDE_RANGE}."
+            )
+        return told
 
     @property
     def balancer_images(self) -> str:

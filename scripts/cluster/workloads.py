@@ -21,7 +21,7 @@ from scripts.process import CommandFailed, run
 from scripts.progress import step
 
 BASE = "base"
-DERIVED = ("client", "nginx", "node-agent", "webapp")
+DERIVED = ("client", "database", "nginx", "node-agent", "rest", "webapp")
 
 OFFICIAL = "debian:bookworm-slim"
 PULLED = "podpath/debian:bookworm-slim"

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from scripts.cluster import balancer, cluster, deploy, fence
-from scripts.cluster.docker import docker
+from scripts.cluster.docker import docker, network_of
 from scripts.cluster.engine import refusal
 from scripts.cluster.outside import remove_outside
 from scripts.cluster.profile import Profile, profile_of
@@ -48,8 +48,7 @@ def _tear_down(profile: Profile) -> list[str]:
         removed.append(_end_stack(profile, nodes))
     with step("end the load balancer"):
         removed += balancer.stop_balancer(profile)
-    if remove_outside(profile):
-        removed.append("outside host")
+    removed += [f"outside {name}" for name in remove_outside(profile)]
     if nodes:
         with step(f"delete cluster {profile.cluster}"):
             cluster.delete(profile)
@@ -90,9 +89,8 @@ def leftovers(profile: Profile) -> list[str]:
         "rule of the fence on the host": lambda: fence.host_rules(profile),
         "Pulumi stack": lambda: deploy.state_file(profile).exists(),
         "kubeconfig": profile.kubeconfig.exists,
-        f"network {profile.network}": lambda: docker(
-            "network", "ls", "--quiet", "--filter", f"name=^{profile.network}$"
-        ),
+        f"network {profile.network}": lambda: network_of(profile.network),
+        f"network {profile.outside_network}": lambda: network_of(profile.outside_network),
     }
     return left + [what for what, is_left in checks.items() if is_left()]
 

@@ -11,6 +11,7 @@ import typer
 
 from labs import LABS, probes_of
 from labs.model import Probe
+from scripts.cluster.cluster import lock
 from scripts.cluster.profile import Profile, profile_of
 from scripts.commands.shell import Stack, start
 from scripts.errors import EXIT_FAILED, EXIT_OK, UsageError
@@ -34,7 +35,8 @@ def probe(
 
         print(listing(probes))
         return EXIT_OK
-    run, folder = _run(profile, probes, json, junit)
+    with lock(profile.cluster, "scripts/probe"):
+        run, folder = _run(profile, probes, json, junit)
     print(f"All evidence: {folder}/. {following(run)}")
     return exit_code(run)
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import traceback
 from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
-from scripts.errors import PodpathError
+from scripts.errors import EXIT_ENVIRONMENT, PodpathError
+from scripts.paths import STATE, private_folder
 
 Stack = Annotated[str, typer.Argument(help="The stack, one of stacks/Pulumi.*.yaml.")]
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
@@ -22,6 +25,7 @@ def start(command: Callable[..., int]) -> None:
 
     guarded.__doc__, guarded.__annotations__ = command.__doc__, {**command.__annotations__, "return": None}
     guarded.__signature__ = _signature(command)  # type: ignore[attr-defined]
+    signal.signal(signal.SIGTERM, _terminated)
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     name = command.__name__
     app.command()(guarded)
@@ -35,6 +39,21 @@ def start(command: Callable[..., int]) -> None:
             f"podpath: interrupted; run scripts/{name} again, it goes on from what is done.", file=sys.stderr
         )
         raise SystemExit(INTERRUPTED) from None
+    except Exception as error:
+        print(f"podpath: a bug in podpath ended this: {error!r}; {_kept(name)}.", file=sys.stderr)
+        raise SystemExit(EXIT_ENVIRONMENT) from None
+
+
+def _kept(name: str) -> str:
+    """Where the traceback of the error that is being handled was written."""
+    log = private_folder(STATE / "logs") / f"crash-{name}.log"
+    log.write_text(traceback.format_exc())
+    return f"please report it with {log}"
+
+
+def _terminated(number: int, frame: object) -> None:
+    """Ends like an interrupt does: what a scenario changed is restored on the way out."""
+    raise KeyboardInterrupt
 
 
 def _signature(command: Callable[..., int]) -> object:

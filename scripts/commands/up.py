@@ -92,11 +92,12 @@ def _cluster_and_labs(profile: Profile, images: dict[str, str], labs: list[str])
     registry = balancer.envoy_image(profile, images["base"])
     with ThreadPoolExecutor(3) as pool:
         dns = pool.submit(cluster.wait_for_dns, profile)
-        outside = pool.submit(ensure_outside, profile, images["client"])
+        outside = pool.submit(ensure_outside, profile, images, cluster.nodes_of(profile.cluster))
         lb = pool.submit(balancer.ensure_balancer, profile, registry, fresh)
+        lb.result()  # it also brings the Gateway API, without which no Gateway can be made
         with step("pulumi up"):
             done = deploy.deploy(profile, labs)
-        for future in (dns, outside, lb):
+        for future in (dns, outside):
             future.result()
     say(f"  {done}")
     with step("wait for the Ingress to answer"):

@@ -76,10 +76,13 @@ class Index:
         """(node, entry) of the connections whose server answers to ``peer`` ("address:port")."""
         return self._by_peer.get(peer, [])
 
-    def of(self, client: tuple[str, int], *destinations: str) -> list[tuple[str, Entry]]:
-        """(node, entry) of the connections from ``client`` to one of ``destinations`` (IPs)."""
+    def of(
+        self, client: tuple[str, int], asked: tuple[str, int], server: str = ""
+    ) -> list[tuple[str, Entry]]:
+        """(node, entry) of the connections from ``client`` to the address and port ``asked``, or to the
+        IP ``server``, where a node sees what another one has translated already."""
         return [
             (node, entry)
             for node, entry in self._by_client.get(client, ())
-            if entry.original.dst in destinations
+            if (entry.original.dst, entry.original.dport) == asked or entry.original.dst == server
         ]

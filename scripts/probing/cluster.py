@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from scripts.cluster.outside import outside_of
 from scripts.cluster.profile import Profile
 from scripts.probing.executor import CompletedExec, Place
 from scripts.probing.exports import exports_of
@@ -23,6 +24,10 @@ class Api(Protocol):
 
     def delete(self, path: str, **query: str) -> dict[str, Any]:
         """DELETE as JSON."""
+        ...
+
+    def patch(self, path: str, change: Mapping[str, Any]) -> dict[str, Any]:
+        """PATCH by a JSON merge patch."""
         ...
 
 
@@ -45,4 +50,4 @@ def view_of(profile: Profile) -> tuple[View, Kube]:
     """A stack's cluster as it is now; raises PodpathError when none answers or nothing is deployed."""
     kube = Kube(profile.kubeconfig, profile.stack)
     exports = exports_of(profile)
-    return View(kube.snapshot(), exports, profile.stack, profile.outside), kube
+    return View(kube.snapshot(), exports, profile.stack, outside_of(profile)), kube

@@ -15,6 +15,7 @@ from typing import Any
 
 from labs.model import (
     HEADER_CONTAINER,
+    HEADER_FORWARDED_FOR,
     HEADER_NODE,
     HEADER_NONCE,
     HEADER_PEER,
@@ -22,7 +23,15 @@ from labs.model import (
     HEADER_UPSTREAM_PEER,
 )
 
-HEADERS = (HEADER_POD, HEADER_NODE, HEADER_CONTAINER, HEADER_PEER, HEADER_NONCE, HEADER_UPSTREAM_PEER)
+HEADERS = (
+    HEADER_POD,
+    HEADER_NODE,
+    HEADER_CONTAINER,
+    HEADER_PEER,
+    HEADER_NONCE,
+    HEADER_UPSTREAM_PEER,
+    HEADER_FORWARDED_FOR,
+)
 PARALLEL = 100
 Connection = tuple[tuple[str, int], tuple[str, int]]
 KEPT = (
@@ -95,6 +104,9 @@ class Answer:
     def error(self) -> str:
         """curl's own error message."""
         return str(self.client.get("errormsg") or "")
+
+
+Answers = tuple[Answer, ...]
 
 
 def argv(parallel: int = PARALLEL) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from labs.model import Probe
 from scripts.probing.executor import CompletedExec
-from scripts.probing.verdict import ClaimVerdict, Result, Verdict, claim_verdict
+from scripts.probing.verdict import ClaimResult, Result, claim_result
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,14 @@ class RawOutput:
 
 
 @dataclass(frozen=True)
+class EvidenceCollected:
+    """Evidence beside the answers was collected (``what``) in ``seconds``; nothing was asked meanwhile."""
+
+    what: str
+    seconds: float
+
+
+@dataclass(frozen=True)
 class ScenarioStarted:
     """A probe that changes the cluster begins."""
 
@@ -69,13 +77,22 @@ class RunFinished:
     results: tuple[Result, ...]
 
     @property
-    def claims(self) -> Mapping[str, ClaimVerdict]:
+    def claims(self) -> Mapping[str, ClaimResult]:
         """What each claim ends as, by its id, in the order of the probes."""
-        verdicts: dict[str, list[Verdict]] = {}
+        results: dict[str, list[Result]] = {}
         for result in self.results:
-            verdicts.setdefault(result.claim, []).append(result.verdict)
-        return {claim: claim_verdict(each) for claim, each in verdicts.items()}
+            results.setdefault(result.claim, []).append(result)
+        return {claim: claim_result(each) for claim, each in results.items()}
 
 
-Event = RunStarted | BatchStarted | BatchFinished | RawOutput | ScenarioStarted | ProbeJudged | RunFinished
+Event = (
+    RunStarted
+    | BatchStarted
+    | BatchFinished
+    | RawOutput
+    | EvidenceCollected
+    | ScenarioStarted
+    | ProbeJudged
+    | RunFinished
+)
 Observer = Callable[[Event], None]

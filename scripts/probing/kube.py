@@ -21,9 +21,14 @@ LISTS = (
     "/api/v1/services",
     "/apis/discovery.k8s.io/v1/endpointslices",
     "/apis/networking.k8s.io/v1/ingresses",
+    "/apis/gateway.networking.k8s.io/v1/gateways",
 )
 PATIENCE = (3.0, 10.0)
 """Time to connect and time to answer, in seconds."""
+
+
+class NotThere(PodpathError):
+    """The API server knows no such thing (404)."""
 
 
 class Kube:
@@ -50,18 +55,37 @@ class Kube:
         """DELETE as JSON; raises PodpathError like ``get``."""
         return self._call("DELETE", path, query)
 
+    def patch(self, path: str, change: Mapping[str, Any]) -> dict[str, Any]:
+        """PATCH by a JSON merge patch (RFC 7386); raises PodpathError like ``get``."""
+        return self._call("PATCH", path, {}, change)
+
     def snapshot(self) -> Snapshot:
         """The API's view now; the lists are fetched at the same time."""
         with ThreadPoolExecutor(len(LISTS)) as pool:
-            return snapshot_of(*(answer["items"] for answer in pool.map(self.get, LISTS)))
+            return snapshot_of(*pool.map(self._items, LISTS))
 
-    def _call(self, method: str, path: str, query: Mapping[str, str]) -> dict[str, Any]:
+    def _items(self, path: str) -> list[Any]:
+        """What a list holds; an API that the cluster does not have holds nothing."""
+        try:
+            return list(self.get(path)["items"])
+        except NotThere:
+            return []
+
+    def _call(
+        self, method: str, path: str, query: Mapping[str, str], body: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
         from kubernetes.client.exceptions import ApiException
         from urllib3.exceptions import HTTPError
 
         client = self._client()
+        kind = {"Content-Type": "application/merge-patch+json"} if body is not None else {}
         request = client.param_serialize(
-            method, path, query_params=[*query.items()], auth_settings=["BearerToken"]
+            method,
+            path,
+            query_params=[*query.items()],
+            header_params=kind,
+            body=body,
+            auth_settings=["BearerToken"],
         )
         try:
             response = client.call_api(*request, _request_timeout=PATIENCE)
@@ -71,9 +95,8 @@ class Kube:
             raise PodpathError(why) from error
         if not 200 <= response.status <= 299:
             said = data.decode(errors="replace").strip().splitlines() or [""]
-            raise PodpathError(
-                f"the API server answered {method} {path} with {response.status}: {said[0][:200]}"
-            )
+            kind_of = NotThere if response.status == 404 else PodpathError
+            raise kind_of(f"the API server answered {method} {path} with {response.status}: {said[0][:200]}")
         loaded: dict[str, Any] = json.loads(data)
         return loaded
 

@@ -10,6 +10,7 @@ from typing import Any
 from labs.model import HEADER_PEER, HEADER_POD
 from scripts.evidence.agent import Kernel
 from scripts.evidence.conntrack import Entry
+from scripts.evidence.trace import Trace
 from scripts.probing.curl import Answer
 from scripts.probing.plan import Step
 from scripts.probing.sections import Output
@@ -22,7 +23,7 @@ class Observation:
     """A step's answers and outputs, beside the API's and the kernel's view of the same moment.
 
     ``outputs`` are by the last part of their command's key; ``facts`` are what a scenario noted;
-    ``lost`` is set when what came back cannot be believed.
+    ``trace`` are a traced request's packets; ``lost`` is set when what came back cannot be believed.
     """
 
     step: Step
@@ -31,6 +32,7 @@ class Observation:
     answers: tuple[Answer, ...] = ()
     outputs: Mapping[str, Output] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
+    trace: Trace | None = None
     lost: Finding | None = None
 
     def entries(self, answer: Answer) -> list[tuple[str, Entry]]:
@@ -42,8 +44,8 @@ class Observation:
         target = self.step.work.target
         if not answer.connected:
             return self.kernel.index.at((target.address, target.port)) if target else []
-        server = self.pod_ips.get(answer.server.get(HEADER_POD, ""))
-        seen = self.kernel.index.of(answer.local, answer.remote[0], *([server] if server else []))
+        server = self.pod_ips.get(answer.server.get(HEADER_POD, ""), "")
+        seen = self.kernel.index.of(answer.local, answer.remote, server)
         if answer.local[0].startswith("127."):
             return seen  # a peer's port alone could be a connection of the node's own
         return seen + [
@@ -60,7 +62,6 @@ class Observation:
 
 def receipt_of(seen: Observation) -> Receipt:
     """The four views of one probe, raw; a view that should be there and is not leaves a gap."""
-    pairs = [pair for answer in seen.answers for pair in seen.entries(answer)]
     gaps = {}
     if seen.answers and (problem := seen.kernel.problem(_nodes(seen))):
         gaps["kernel"] = problem
@@ -73,7 +74,7 @@ def receipt_of(seen: Observation) -> Receipt:
     return Receipt(
         client,
         [answer.server for answer in seen.answers if answer.server],
-        [f"{node}: {entry.line}" for node, entry in pairs] or _nothing_tracked(seen),
+        [*_tracked(seen), *_counted(seen), *_hops(seen)],
         _api(seen),
         gaps,
     )
@@ -84,10 +85,29 @@ def _nodes(seen: Observation) -> list[str]:
     return [place.node] if place.node else [node.name for node in seen.view.snapshot.workers]
 
 
-def _nothing_tracked(seen: Observation) -> list[str]:
-    if not seen.answers or seen.kernel.problem(_nodes(seen)):
-        return []
+def _tracked(seen: Observation) -> list[str]:
+    pairs = [pair for answer in seen.answers for pair in seen.entries(answer)]
+    if pairs or not seen.answers or seen.kernel.problem(_nodes(seen)):
+        return [f"{node}: {entry.line}" for node, entry in pairs]
     return [f"{node}: no such connection was tracked" for node in _nodes(seen)]
+
+
+def _counted(seen: Observation) -> list[str]:
+    """What the rules for the Service that was asked counted during the run, on the nodes of the probe."""
+    target, told = seen.step.work.target, []
+    for node in _nodes(seen):
+        grown = seen.kernel.grown.get(node)
+        if not grown or not target or not target.service:
+            continue
+        for key, entry in grown.of(f"{target.service.namespace}/{target.service.name}").entries.items():
+            if entry.packets:
+                behind = ", ".join(f"{b.address} {float(b.share):.1%} +{b.packets}" for b in entry.backends)
+                told.append(f"{node}: rule {entry.name} at {key} counted +{entry.packets} ({behind})")
+    return told
+
+
+def _hops(seen: Observation) -> list[str]:
+    return [str(hop) for hop in seen.trace.hops] if seen.trace else []
 
 
 def _api(seen: Observation) -> dict[str, Any]:

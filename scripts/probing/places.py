@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import singledispatch
 
 from labs import model
+from scripts.cluster.outside import OutsideWorld
 from scripts.probing.executor import Place
 from scripts.probing.snapshot import NodeInfo, PodInfo, ServiceInfo
 from scripts.probing.view import MissingPeer, NotHere, View
@@ -40,7 +41,7 @@ def place_of(source: object, view: View) -> Place:
 
 @place_of.register
 def _(source: model.Client, view: View) -> Place:
-    node = _worker(view, source.index)
+    node = worker(view, source.index)
     for pod in view.clients():
         if pod.node == node.name:
             return place_in(pod, pod.containers[0])
@@ -57,9 +58,29 @@ def _(source: model.Container, view: View) -> Place:
 
 @place_of.register
 def _(source: model.Outside, view: View) -> Place:
-    if view.outside is None:
-        raise NotHere("this stack has no host outside the cluster to ask from")
-    return Place(view.outside)
+    return Place(_world(view).outside)
+
+
+@place_of.register
+def _(source: model.OnNode, view: View) -> Place:
+    return agent_on(worker(view, source.index).name, view)
+
+
+@place_of.register
+def _(source: model.KubeProxy, view: View) -> Place:
+    node = worker(view, 0).name
+    for pod in view.snapshot.pods:
+        if pod.namespace == "kube-system" and pod.labels.get("k8s-app") == "kube-proxy" and pod.node == node:
+            return place_in(pod, pod.containers[0])
+    raise NotHere(f"no kube-proxy runs on {node}: something else serves this cluster's Services")
+
+
+def agent_on(node: str, view: View) -> Place:
+    """The node agent of a node, on the node's own network; raises MissingPeer where there is none."""
+    agent = view.agents().get(node)
+    if agent is None:
+        raise MissingPeer(f"no node-agent is ready on {node}: look with kubectl -n podpath-system get pods")
+    return place_in(agent, agent.containers[0])
 
 
 def place_in(pod: PodInfo, container: str) -> Place:
@@ -117,9 +138,50 @@ def _(to: model.Ingress, place: Place, view: View) -> Target:
 
 
 @target_of.register
+def _(to: model.Gateway, place: Place, view: View) -> Target:
+    namespace = view.namespace(to.lab)
+    ips = view.snapshot.gateways.get((namespace, to.gateway), ())
+    if not ips:
+        look = f"kubectl -n {namespace} describe gateway {to.gateway}"
+        raise MissingPeer(f"the Gateway {to.gateway} advertises no address: look with {look}")
+    return Target(ips[0], to.port, (ips[0],), host=to.host, lab=to.lab)
+
+
+@target_of.register
 def _(to: model.Node, place: Place, view: View) -> Target:
-    ip = _worker(view, to.index).ip
+    nodes = [worker(view, to.index)]
+    if to.where != "any node":
+        nodes = [n for n in view.snapshot.workers if (n.name == place.node) == (to.where == "same node")]
+    if not nodes:
+        raise NotHere(f"the cluster has no {to.where}, seen from {place.node}")
+    return Target(nodes[0].ip, to.port, (nodes[0].ip,))
+
+
+@target_of.register
+def _(to: model.NodePort, place: Place, view: View) -> Target:
+    service = view.service(to.lab, to.service)
+    port = service.node_ports.get(to.port)
+    if port is None:
+        raise MissingPeer(f"the Service {to.service} has no node port for {to.port}")
+    occupied = {endpoint.node for endpoint in view.endpoints(to.lab, to.service)}
+    for node in sorted(view.snapshot.nodes, key=lambda node: node.name):
+        at: model.At = "node with a Pod" if node.name in occupied else "node without a Pod"
+        if to.at == ("control plane" if node.control_plane else at):
+            return Target(node.ip, port, (node.ip,), service=service, lab=to.lab)
+    raise NotHere(f"the cluster has no {to.at} of {to.service}")
+
+
+@target_of.register
+def _(to: model.Host, place: Place, view: View) -> Target:
+    world = _world(view)
+    ip = world.near_ip if to.name == "near" else world.outside_ip
     return Target(ip, to.port, (ip,))
+
+
+def _world(view: View) -> OutsideWorld:
+    if view.outside is None:
+        raise NotHere("this stack has no world outside the cluster")
+    return view.outside
 
 
 @target_of.register
@@ -132,7 +194,8 @@ def full_name(service: ServiceInfo) -> str:
     return f"{service.name}.{service.namespace}.svc.cluster.local"
 
 
-def _worker(view: View, index: int) -> NodeInfo:
+def worker(view: View, index: int) -> NodeInfo:
+    """A worker node by its place in the order of names; raises NotHere where there are fewer."""
     workers = view.snapshot.workers
     if index >= len(workers):
         raise NotHere(f"the cluster has {len(workers)} worker nodes, not {index + 1}")

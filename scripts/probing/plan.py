@@ -14,7 +14,7 @@ from functools import singledispatch
 from labs import model
 from scripts.probing.curl import Request
 from scripts.probing.executor import Place
-from scripts.probing.places import Target, full_name, place_of, target_of
+from scripts.probing.places import Target, full_name, place_in, place_of, target_of
 from scripts.probing.verdict import Failure, Finding, failed, skipped
 from scripts.probing.view import MissingPeer, NotHere, View
 from scripts.waiting import TIMEOUTS
@@ -25,6 +25,13 @@ BIND = (
     ' my $ok = bind($s, sockaddr_in($p, INADDR_ANY)) && listen($s, 1); print "$p ", $ok ? "ok" : $!, "\\n" }'
 )
 """Listens on each port in turn and says "PORT ok" or "PORT <the error>"; perl is in every workload."""
+
+PLAIN = (
+    "use Socket; my ($ip, $port, $line) = @ARGV; alarm 5; socket(my $s, PF_INET, SOCK_STREAM, 0) or die $!;"
+    ' connect($s, sockaddr_in($port, inet_aton($ip))) or die "$!\\n"; $| = 1; print "connected\\n";'
+    ' syswrite $s, "$line\\r\\n\\r\\n"; while (sysread $s, my $said, 4096) { print $said }'
+)
+"""Says "connected", sends a line and an empty one, and prints what comes back until the other side closes."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +45,16 @@ class Command:
 
 @dataclass(frozen=True)
 class Work:
-    """What an ask comes to: requests from its source, or commands at one or more places."""
+    """What an ask comes to: requests from its source, or commands at one or more places.
+
+    ``nonce`` is the request's unique text where a command sends it; ``traced``: packets are captured.
+    """
 
     requests: tuple[Request, ...] = ()
     commands: tuple[Command, ...] = ()
     target: Target | None = None
+    nonce: str = ""
+    traced: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,11 +99,15 @@ class Plan:
 
 
 def plan_of(probes: Iterable[tuple[str, model.Probe]], view: View) -> Plan:
-    """The plan of ``probes`` (lab, probe); a peer that cannot be named settles its probe at once."""
+    """The plan of ``probes`` (lab, probe); a peer that cannot be named settles its probe at once.
+
+    A probe of a lab that is not deployed is settled, too; one of no lab (an empty name) stands alone.
+    """
     plan = Plan()
     for lab, probe in probes:
         try:
-            view.lab(lab)
+            if lab:
+                view.lab(lab)
             place = place_of(probe.source, view)
             plan.steps.append(Step(lab, probe, place, work_of(probe.ask, probe.id, place, view)))
         except NotHere as reason:
@@ -110,15 +126,69 @@ def work_of(ask: object, probe: str, place: Place, view: View) -> Work:
 @work_of.register
 def _(ask: model.Get, probe: str, place: Place, view: View) -> Work:
     target = target_of(ask.to, place, view)
-    url = target.url(ask.scheme, ask.path)
-    marks = secrets.token_hex(4 * ask.times)  # one call: a system call each would cost more than the rest
-    requests = tuple(
-        Request(
-            f"{probe}.{marks[8 * n : 8 * n + 8]}.{n}", url, target.host, TIMEOUTS.connect, TIMEOUTS.request
-        )
-        for n in range(ask.times)
+    return Work(requests_to(target, probe, ask.path, ask.scheme), target=target, traced=ask.traced)
+
+
+def requests_to(
+    target: Target,
+    probe: str,
+    path: str,
+    scheme: str = "http",
+    times: int = 1,
+    total: float = TIMEOUTS.request,
+) -> tuple[Request, ...]:
+    """``times`` requests with a random nonce each, which ends within ``total`` seconds each."""
+    marks = secrets.token_hex(4 * times)  # one call: a system call each would cost more than the rest
+    url = target.url(scheme, path)
+    return tuple(
+        Request(f"{probe}.{marks[8 * n : 8 * n + 8]}.{n}", url, target.host, TIMEOUTS.connect, total)
+        for n in range(times)
     )
-    return Work(requests, target=target)
+
+
+@work_of.register
+def _(ask: model.Chain, probe: str, place: Place, view: View) -> Work:
+    target, nonce = target_of(ask.to, place, view), f"{probe}.{secrets.token_hex(4)}"
+    header = ["--header", f"{model.HEADER_NONCE}: {nonce}", "--header", "Connection: close"]
+    limit = ["--noproxy", "*", "--max-time", f"{TIMEOUTS.request:g}", "--write-out", "\\n%{json}"]
+    argv = ("curl", "-q", "-sS", *header, *limit, target.url("http", ask.path))
+    return Work(commands=(Command(place, f"{probe}/chain", argv),), target=target, nonce=nonce)
+
+
+@work_of.register
+def _(ask: model.Plain, probe: str, place: Place, view: View) -> Work:
+    target = target_of(ask.to, place, view)
+    argv = ("perl", "-e", PLAIN, target.address, str(target.port), ask.line)
+    return Work(commands=(Command(place, f"{probe}/plain", argv),), target=target)
+
+
+@work_of.register
+def _(ask: model.Interface, probe: str, place: Place, view: View) -> Work:
+    argv = ("ip", "-j", "-d", "link", "show", "dev", "eth0")
+    return Work(commands=(Command(place, f"{probe}/interface", argv),))
+
+
+@work_of.register
+def _(ask: model.Table, probe: str, place: Place, view: View) -> Work:
+    service = view.service(ask.lab, ask.service)
+    return Work(target=Target(service.cluster_ip, 0, service=service, lab=ask.lab))
+
+
+@work_of.register
+def _(ask: model.Variables, probe: str, place: Place, view: View) -> Work:
+    pods = view.pods(ask.lab, ask.workload)
+    commands = [Command(place_in(pod, pod.containers[0]), f"{probe}/{pod.name}", ("env",)) for pod in pods]
+    return Work(commands=tuple(commands))
+
+
+@work_of.register
+def _(ask: model.ProxyMode, probe: str, place: Place, view: View) -> Work:
+    def tried(mode: str) -> tuple[str, ...]:
+        """kube-proxy checks its settings and writes them to nowhere, but does not start."""
+        return ("/usr/local/bin/kube-proxy", f"--proxy-mode={mode}", "--write-config-to=/dev/null")
+
+    asked = {"mode": ask.mode, "control": ask.control}
+    return Work(commands=tuple(Command(place, f"{probe}/{key}", tried(mode)) for key, mode in asked.items()))
 
 
 @work_of.register
@@ -146,6 +216,25 @@ def _(ask: model.Namespaces, probe: str, place: Place, view: View) -> Work:
 
 
 @work_of.register
+def _(ask: model.Sample, probe: str, place: Place, view: View) -> Work:
+    return Work(target=target_of(ask.to, place, view))
+
+
+@work_of.register
 def _(ask: model.Replace, probe: str, place: Place, view: View) -> Work:
     view.pods(ask.lab, ask.workload)
     return Work(target=target_of(model.Service(ask.lab, ask.service, ask.port), place, view))
+
+
+@work_of.register(model.Relabel)
+@work_of.register(model.Converge)
+@work_of.register(model.Hang)
+def _(ask: model.Relabel | model.Converge | model.Hang, probe: str, place: Place, view: View) -> Work:
+    view.pods(ask.lab, ask.spare)
+    return Work(target=target_of(model.Service(ask.lab, ask.service, ask.port), place, view))
+
+
+@work_of.register
+def _(ask: model.Disconnect, probe: str, place: Place, view: View) -> Work:
+    view.service(ask.lab, ask.service)
+    return Work(target=target_of(ask.to, place, view))

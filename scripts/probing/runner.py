@@ -12,22 +12,24 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from labs.model import Balancer, Get, Ingress, Probe
+from labs.model import Balancer, Chain, Gateway, Ingress, Probe
 from scripts.errors import PodpathError
 from scripts.evidence.agent import Kernel, collect
-from scripts.probing import curl, events, judges_system, sections
+from scripts.evidence.capture import capturing
+from scripts.evidence.trace import Trace
+from scripts.probing import curl, events, sections
 from scripts.probing.cluster import Api
 from scripts.probing.executor import CompletedExec, Executor, Place, PodExecError
 from scripts.probing.judges import judge
 from scripts.probing.observation import Observation, receipt_of
 from scripts.probing.plan import Plan, Step, plan_of
-from scripts.probing.scenario import is_scenario, play
+from scripts.probing.scenarios import Stage, is_scenario, play, runs_alone
+from scripts.probing.tracing import places, trace_of, wirings
 from scripts.probing.verdict import Failure, Finding, Result, Verdict, combined, inconclusive
 from scripts.probing.view import View
 from scripts.waiting import TIMEOUTS
 
-__all__ = ["judges_system", "run"]  # judges_system registers its judges by being imported
-THREADS = 8
+THREADS = 12
 
 
 @dataclass
@@ -64,41 +66,90 @@ class _Run:
         self._observers = observers
         self._told: queue.SimpleQueue[events.Event] = queue.SimpleQueue()
         self._results: dict[str, Result] = {}
+        self._before = Kernel()
 
     def all(self) -> events.RunFinished:
         begun = time.monotonic()
         self._tell(events.RunStarted(self.id, self.view.stack, self.probes))
         plan = plan_of(self.probes, self.view)
-        batch = Plan([step for step in plan.steps if not is_scenario(step.probe.ask)])
         with ThreadPoolExecutor(THREADS) as threads:
-            harvest = self._ask(batch, threads)
-            kernel = self._kernel(_clients(batch, harvest), threads)
-        labs = {probe.id: (lab, probe) for lab, probe in self.probes}
-        for id, finding in plan.settled.items():
-            lab, probe = labs[id]
-            self._keep(Result(id, probe.claim, lab, str(probe), finding))
-        judged = {
-            step.probe.id: self._judged(_observed(step, self.view, kernel, harvest)) for step in batch.steps
-        }
+            self._before = self._collect(set(), threads, "before")
+            judged = self._judge_batch(plan, threads)
+        for lab, probe in self.probes:
+            if finding := plan.settled.get(probe.id):
+                judged[probe.id] = Result(
+                    probe.id, probe.claim, lab, str(probe), finding, refutes=probe.instead
+                )
         verdicts = {id: result.verdict for id, result in judged.items()}
-        verdicts.update((id, finding.verdict) for id, finding in plan.settled.items())
-        for step in batch.steps:
-            self._keep(controlled(judged[step.probe.id], step.probe, verdicts))
+        for _, probe in self.probes:
+            if probe.id in judged:
+                self._keep(controlled(judged[probe.id], probe, verdicts))
         for step in plan.steps:
-            if is_scenario(step.probe.ask):
+            if runs_alone(step.probe.ask):
                 self._tell(events.ScenarioStarted(step.probe.id))
-                seen = self._played(step)
-                with ThreadPoolExecutor(THREADS) as threads:
-                    seen = replace(seen, kernel=self._kernel({step.place.ip}, threads))
-                self._keep(self._judged(seen))
+                result = controlled(self._judged(self._played(step)), step.probe, verdicts)
+                verdicts[step.probe.id] = result.verdict
+                self._keep(result)
         results = tuple(self._results[probe.id] for _, probe in self.probes)
         finished = events.RunFinished(self.id, self.view.stack, time.monotonic() - begun, results)
         self._tell(finished)
         return finished
 
-    def _ask(self, plan: Plan, threads: ThreadPoolExecutor) -> Harvest:
+    def _judge_batch(self, plan: Plan, threads: ThreadPoolExecutor) -> dict[str, Result]:
+        """Everything that changes nothing: traced requests, then all others and the samples at once."""
+        quiet = [step for step in plan.steps if not runs_alone(step.probe.ask)]
+        traced = Plan([step for step in quiet if step.work.traced])
+        batch = Plan([step for step in quiet if not step.work.traced and not is_scenario(step.probe.ask)])
+        samples = [step for step in quiet if is_scenario(step.probe.ask)]
+        harvest, traces = Harvest(), {}
+        if traced.steps:
+            traces = self._trace(traced, harvest, threads)
+        sampling = {step.probe.id: threads.submit(self._played, step) for step in samples}
+        self._ask(batch, harvest, threads)
+        sampled = {id: future.result() for id, future in sampling.items()}
+        self._flush()
+        clients = _clients(quiet, harvest, self.view) | {s.place.ip for s in samples if s.place.ip}
+        kernel = self._collect(clients, threads, "kernel").since(self._before)
+        replaced = self._replaced()
+        judged = {}
+        for step in quiet:
+            id = step.probe.id
+            if id in sampled:
+                seen = replace(sampled[id], kernel=kernel)
+            else:
+                seen = replace(_observed(step, self.view, kernel, harvest), trace=traces.get(id))
+            gone = {
+                step.place.uid,
+                step.work.target.pod.uid if step.work.target and step.work.target.pod else "",
+            }
+            for uid in gone & replaced.keys():
+                why = f"the Pod {replaced[uid]} was replaced while it was asked"
+                seen = replace(seen, lost=inconclusive(Failure.POD_REPLACED, why))
+            judged[id] = self._judged(seen)
+        return judged
+
+    def _trace(self, traced: Plan, harvest: Harvest, threads: ThreadPoolExecutor) -> dict[str, Trace]:
+        """Asks while every node and the gateway capture; by probe id, each request hop by hop."""
+        begun = time.monotonic()
+        wired = wirings(self.view, self._before, self.execute)
+        with capturing(places(self.view), self.execute, threads, self._raw) as captures:
+            asking = time.monotonic()
+            self._ask(traced, harvest, threads)
+            asked = time.monotonic() - asking
+        traces = {step.probe.id: trace_of(step, self.view, captures, wired) for step in traced.steps}
+        self._told.put(events.EvidenceCollected("traces", time.monotonic() - begun - asked))
+        return traces
+
+    def _replaced(self) -> dict[str, str]:
+        """The Pods of the run's start that are gone now, name by uid; an API that fails tells of none."""
+        try:
+            there = {item["metadata"]["uid"] for item in self.api.get("/api/v1/pods")["items"]}
+        except PodpathError:
+            return {}
+        return {pod.uid: pod.name for pod in self.view.snapshot.pods if pod.uid not in there}
+
+    def _ask(self, plan: Plan, harvest: Harvest, threads: ThreadPoolExecutor) -> None:
         """Every source's requests and commands at once, an exec each."""
-        harvest = Harvest()
         jobs: list[Callable[[], None]] = []
         for place, requests in plan.requests().items():
             jobs.append(partial(self._request, place, requests, harvest))
@@ -111,7 +162,6 @@ class _Run:
             for future in done:
                 future.result()
         self._flush()
-        return harvest
 
     def _request(self, place: Place, requests: list[curl.Request], harvest: Harvest) -> None:
         done = self._exec(f"{place} curl", place, curl.argv(), len(requests), curl.render(requests))
@@ -150,28 +200,39 @@ class _Run:
         self._told.put(events.BatchFinished(name, size, time.monotonic() - begun, problem))
         return inconclusive(Failure.TRANSPORT, problem) if problem else done
 
-    def _kernel(self, clients: set[str], threads: ThreadPoolExecutor) -> Kernel:
-        """The nodes' view of what ``clients`` (IPs) opened."""
-        if not clients:
-            return Kernel()
-        kernel = collect(self.view.agents(), clients, self.execute, threads, self._raw)
+    def _collect(self, clients: set[str], threads: ThreadPoolExecutor, name: str) -> Kernel:
+        """The nodes' view now, with the connections that ``clients`` (IPs) opened."""
+        begun = time.monotonic()
+        kernel = collect(self.view.agents(), clients, self.execute, threads, self._raw, name)
+        self._told.put(events.EvidenceCollected(name, time.monotonic() - begun))
         self._flush()
         return kernel
 
     def _played(self, step: Step) -> Observation:
+        """What a scenario saw; one that runs alone also gets the kernels' view of its own connections."""
+        alone = runs_alone(step.probe.ask)
+        stage = Stage(step, self.view, self.api, self.execute, self._raw, self._before)
         try:
-            return play(step.probe.ask, step, self.view, self.api, self.execute, self._raw)
+            seen = play(step.probe.ask, stage)
         except (PodExecError, PodpathError) as error:
             return Observation(step, self.view, lost=inconclusive(Failure.TRANSPORT, str(error)))
         finally:
-            self._flush()
+            if alone:
+                self._flush()
+        if alone and seen.answers:
+            clients = {answer.local[0] for answer in seen.answers if answer.connected}
+            clients |= _proxies(step)
+            with ThreadPoolExecutor(THREADS) as threads:
+                seen = replace(seen, kernel=self._collect(clients, threads, step.probe.id))
+        return seen
 
     def _judged(self, seen: Observation) -> Result:
         step = seen.step
         finding = seen.lost or combined(judge(expected, seen) for expected in step.probe.expect)
         receipt = receipt_of(seen)
+        probe = step.probe
         return Result(
-            step.probe.id, step.probe.claim, step.lab, str(step.probe), finding, receipt, step.command
+            probe.id, probe.claim, step.lab, str(probe), finding, receipt, step.command, probe.instead
         )
 
     def _keep(self, result: Result) -> None:
@@ -200,15 +261,28 @@ def controlled(result: Result, probe: Probe, verdicts: Mapping[str, Verdict]) ->
     return replace(result, finding=inconclusive(Failure.CONTROL_FAILED, why))
 
 
-def _clients(plan: Plan, harvest: Harvest) -> set[str]:
-    """Every address from which a connection of this plan can come: the sources, and proxies on the way."""
+def _clients(steps: Sequence[Step], harvest: Harvest, view: View) -> set[str]:
+    """Every address from which a connection of these can come: the sources, and proxies on the way."""
     answers = (answer for answer in harvest.answers.values() if isinstance(answer, curl.Answer))
     clients = {answer.local[0] for answer in answers if answer.connected}
-    for step in plan.steps:
+    for step in steps:
         target, ask = step.work.target, step.probe.ask
-        if target and isinstance(ask, Get) and isinstance(ask.to, Balancer | Ingress):
-            clients.update(target.ips)
+        clients |= _proxies(step)
+        if isinstance(ask, Chain) and target:
+            clients.update(
+                pod.ip for pod in view.snapshot.pods if pod.namespace == view.namespace(target.lab)
+            )
     return clients
+
+
+def _proxies(step: Step) -> set[str]:
+    """The addresses of the load balancer that opens connections of its own for this step."""
+    to = getattr(step.probe.ask, "to", None)
+    return (
+        {*step.work.target.ips}
+        if step.work.target and isinstance(to, Balancer | Ingress | Gateway)
+        else set()
+    )
 
 
 def _observed(step: Step, view: View, kernel: Kernel, harvest: Harvest) -> Observation:

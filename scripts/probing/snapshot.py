@@ -38,17 +38,21 @@ class PodInfo:
     phase: str
     restarts: int
     leaving: bool
+    created: str = ""
+    """When (RFC 3339, UTC), as the API server has it; such texts sort by time."""
 
 
 @dataclass(frozen=True)
 class ServiceInfo:
-    """A Service; ``cluster_ip`` is "None" for a headless one."""
+    """A Service; ``cluster_ip`` is "None" for a headless one. ``node_ports`` are by port."""
 
     namespace: str
     name: str
     cluster_ip: str
     ports: Mapping[int, int | str]
     balancer_ips: tuple[str, ...]
+    node_ports: Mapping[int, int] = field(default_factory=dict)
+    created: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,7 @@ class Endpoint:
     ip: str
     pod: str
     ready: bool
+    node: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,7 @@ class Snapshot:
     services: Mapping[Key, ServiceInfo] = field(default_factory=dict)
     endpoints: Mapping[Key, tuple[Endpoint, ...]] = field(default_factory=dict)
     ingresses: Mapping[Key, tuple[str, ...]] = field(default_factory=dict)
+    gateways: Mapping[Key, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def workers(self) -> list[NodeInfo]:
@@ -82,6 +88,7 @@ def snapshot_of(
     services: Sequence[Json],
     slices: Sequence[Json],
     ingresses: Sequence[Json],
+    gateways: Sequence[Json] = (),
 ) -> Snapshot:
     """The records of a cluster out of the ``items`` of its lists."""
     return Snapshot(
@@ -90,6 +97,7 @@ def snapshot_of(
         {(s.namespace, s.name): s for s in map(service_of, services)},
         endpoints_of(slices),
         {_key(ingress): _advertised(ingress) for ingress in ingresses},
+        {_key(gateway): _addresses(gateway) for gateway in gateways},
     )
 
 
@@ -108,6 +116,7 @@ def pod_of(pod: Json) -> PodInfo:
         phase=status.get("phase", ""),
         restarts=sum(container.get("restartCount", 0) for container in status.get("containerStatuses") or ()),
         leaving="deletionTimestamp" in meta,
+        created=meta.get("creationTimestamp", ""),
     )
 
 
@@ -116,7 +125,10 @@ def service_of(service: Json) -> ServiceInfo:
     namespace, name = _key(service)
     spec = service["spec"]
     ports = {port["port"]: port.get("targetPort", port["port"]) for port in spec.get("ports") or ()}
-    return ServiceInfo(namespace, name, spec.get("clusterIP", ""), ports, _advertised(service))
+    node_ports = {port["port"]: port["nodePort"] for port in spec.get("ports") or () if "nodePort" in port}
+    created = service["metadata"].get("creationTimestamp", "")
+    cluster_ip = spec.get("clusterIP", "")
+    return ServiceInfo(namespace, name, cluster_ip, ports, _advertised(service), node_ports, created)
 
 
 def endpoints_of(slices: Sequence[Json]) -> dict[Key, tuple[Endpoint, ...]]:
@@ -131,7 +143,8 @@ def endpoints_of(slices: Sequence[Json]) -> dict[Key, tuple[Endpoint, ...]]:
         for endpoint in piece.get("endpoints") or ():
             pod = (endpoint.get("targetRef") or {}).get("name", "")
             ready = (endpoint.get("conditions") or {}).get("ready") is not False
-            behind.update(Endpoint(address, pod, ready) for address in endpoint.get("addresses") or ())
+            node = endpoint.get("nodeName", "")
+            behind.update(Endpoint(address, pod, ready, node) for address in endpoint.get("addresses") or ())
     return {key: tuple(sorted(behind, key=lambda e: (e.pod, e.ip))) for key, behind in found.items()}
 
 
@@ -155,6 +168,12 @@ def _advertised(thing: Json) -> tuple[str, ...]:
     """The IPv4 addresses in ``status.loadBalancer.ingress``."""
     points = (thing.get("status") or {}).get("loadBalancer", {}).get("ingress") or ()
     return tuple(point["ip"] for point in points if point.get("ip") and ":" not in point["ip"])
+
+
+def _addresses(gateway: Json) -> tuple[str, ...]:
+    """The IPv4 addresses in a Gateway's ``status.addresses``."""
+    points = (gateway.get("status") or {}).get("addresses") or ()
+    return tuple(point["value"] for point in points if ":" not in point.get("value", ":"))
 
 
 def _key(thing: Json) -> Key:

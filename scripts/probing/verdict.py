@@ -35,7 +35,17 @@ class Failure(StrEnum):
     NAT_FOUND = "nat-found"
     NO_TRANSLATION = "no-translation"
     PORT_FREE = "port-free"
+    POD_REPLACED = "pod-replaced"
     NOT_REPLACED = "not-replaced"
+    NOT_FOLLOWED = "not-followed"
+    WRONG_SHARE = "wrong-share"
+    WRONG_MODE = "wrong-mode"
+    WRONG_PATH = "wrong-path"
+    TABLES_DIFFER = "tables-differ"
+    BROKEN_CHAIN = "broken-chain"
+    NO_VETH = "no-veth"
+    NO_BRIDGE = "no-bridge"
+    NO_VARIABLES = "no-variables"
     MISSING_PEER = "missing-peer"
     LOST_EXIT_CODE = "lost-exit-code"
     TRANSPORT = "transport"
@@ -106,6 +116,8 @@ class Result:
     finding: Finding
     receipt: Receipt = Receipt()
     command: str = ""
+    refutes: str = ""
+    """What is true instead of a part of the claim, if this probe passes; empty for most probes."""
 
     @property
     def verdict(self) -> Verdict:
@@ -122,11 +134,30 @@ class ClaimVerdict(StrEnum):
     INCONCLUSIVE = "inconclusive"
 
 
-def claim_verdict(verdicts: Iterable[Verdict]) -> ClaimVerdict:
-    """A claim's end out of its probes' verdicts; skipped probes do not count unless all are."""
-    counted = [verdict for verdict in verdicts if verdict is not Verdict.SKIPPED]
+@dataclass(frozen=True)
+class ClaimResult:
+    """What a claim ends as, and in words why it is not simply proven."""
+
+    verdict: ClaimVerdict
+    told: str = ""
+
+
+def claim_result(results: Sequence[Result]) -> ClaimResult:
+    """A claim's end out of its probes: all must hold; skipped ones do not count unless all are.
+
+    A passed probe that refutes a part of the claim refutes it, with what is true instead.
+    """
+    counted = [result for result in results if result.verdict is not Verdict.SKIPPED]
     if not counted:
-        return ClaimVerdict.NOT_APPLICABLE
-    if Verdict.FAILED in counted:
-        return ClaimVerdict.REFUTED
-    return ClaimVerdict.INCONCLUSIVE if Verdict.INCONCLUSIVE in counted else ClaimVerdict.PROVEN
+        return ClaimResult(ClaimVerdict.NOT_APPLICABLE, results[0].finding.why if results else "")
+    for verdict, end in (
+        (Verdict.FAILED, ClaimVerdict.REFUTED),
+        (Verdict.INCONCLUSIVE, ClaimVerdict.INCONCLUSIVE),
+    ):
+        for result in counted:
+            if result.verdict is verdict:
+                return ClaimResult(end, f"{result.id}: {result.finding.why}")
+    instead = [result.refutes for result in counted if result.refutes]
+    return (
+        ClaimResult(ClaimVerdict.REFUTED, "; ".join(instead)) if instead else ClaimResult(ClaimVerdict.PROVEN)
+    )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from scripts.cluster.outside import OutsideWorld
 from scripts.probing.snapshot import Endpoint, PodInfo, ServiceInfo, Snapshot
 
 
@@ -19,12 +20,12 @@ class MissingPeer(Exception):
 
 @dataclass(frozen=True)
 class View:
-    """A snapshot read with the stack's exports; ``outside`` names the container of the outside host."""
+    """A snapshot read with the stack's exports; ``outside`` is the world outside the cluster, if any."""
 
     snapshot: Snapshot
     exports: Mapping[str, Any]
     stack: str = "kind"
-    outside: str | None = None
+    outside: OutsideWorld | None = None
 
     def lab(self, lab: str) -> Mapping[str, Any]:
         """A lab's exports; raises NotHere when it is not deployed."""

@@ -123,8 +123,10 @@ def show(run: RunFinished, out: TextIO) -> None:
             for line in below(result):
                 print(f"      {line}", file=out)
     print("\nclaims", file=out)
-    for id, verdict in run.claims.items():
-        print(f"  {verdict:<14} {id:<4} {_sentence(id)}", file=out)
+    for id, claim in run.claims.items():
+        print(f"  {claim.verdict:<14} {id:<4} {_sentence(id)}", file=out)
+        if claim.told:
+            print(f"      {claim.told}", file=out)
     print(f"\n{summary(run)}", file=out, flush=True)
 
 
@@ -143,8 +145,11 @@ def _draw(run: RunFinished, out: TextIO) -> None:
             table.add_row(Text(f"{sign} {result.verdict}", style=colour), result.id, told)
         console.print(table)
     claims = _table("claims")
-    for id, verdict in run.claims.items():
-        claims.add_row(Text(verdict, style=CLAIM_STYLE[verdict]), id, _sentence(id))
+    for id, claim in run.claims.items():
+        style, told = CLAIM_STYLE[claim.verdict], Text(_sentence(id))
+        if claim.told:
+            told.append(f"\n{claim.told}", style=style)
+        claims.add_row(Text(claim.verdict, style=style), id, told)
     console.print(claims)
     _sum(console, run)
 
@@ -188,7 +193,7 @@ def summary(run: RunFinished) -> str:
     """The sums in one line."""
     counts = _counts(run)
     probes = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
-    claims = Counter(run.claims.values())
+    claims = Counter(claim.verdict for claim in run.claims.values())
     told = ", ".join(f"{claims[verdict]} {verdict}" for verdict in ClaimVerdict if claims[verdict])
     sums = f"{len(run.results)} probes: {probes or 'none'}; {len(run.claims)} claims: {told}"
     return f"{sums}; {run.seconds:.1f} s"

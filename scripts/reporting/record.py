@@ -14,6 +14,7 @@ from scripts.probing.events import (
     BatchFinished,
     BatchStarted,
     Event,
+    EvidenceCollected,
     ProbeJudged,
     RawOutput,
     RunFinished,
@@ -74,6 +75,8 @@ def _fields(event: Event) -> dict[str, Any]:
             return {"source": event.source, "size": event.size, "seconds": seconds, "problem": event.problem}
         case RawOutput():
             return {"name": event.name, "returncode": event.done.returncode, "bytes": len(event.done.stdout)}
+        case EvidenceCollected():
+            return {"what": event.what, "seconds": round(event.seconds, 4)}
         case ScenarioStarted():
             return {"probe": event.probe}
         case ProbeJudged():
@@ -94,4 +97,5 @@ def _fields(event: Event) -> dict[str, Any]:
                 "receipt": views,
             }
         case RunFinished():
-            return {"run": event.id, "seconds": round(event.seconds, 4), "claims": dict(event.claims)}
+            claims = {id: claim.verdict for id, claim in event.claims.items()}
+            return {"run": event.id, "seconds": round(event.seconds, 4), "claims": claims}

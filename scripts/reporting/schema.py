@@ -40,11 +40,12 @@ class ProbeJson(_Record):
 
 
 class ClaimJson(_Record):
-    """One claim and what its probes make of it."""
+    """One claim and what its probes make of it. ``told`` says why it is not simply proven, else null."""
 
     id: str
     sentence: str
     verdict: ClaimVerdict
+    told: str | None
 
 
 class RunJson(_Record):
@@ -62,8 +63,13 @@ class RunJson(_Record):
 def run_json(run: RunFinished, complete: bool = True) -> RunJson:
     """A run as its JSON model."""
     claims = [
-        ClaimJson(id=id, sentence=CLAIMS[id].sentence if id in CLAIMS else id, verdict=verdict)
-        for id, verdict in run.claims.items()
+        ClaimJson(
+            id=id,
+            sentence=CLAIMS[id].sentence if id in CLAIMS else id,
+            verdict=claim.verdict,
+            told=claim.told or None,
+        )
+        for id, claim in run.claims.items()
     ]
     probes = [probe_json(result) for result in run.results]
     return RunJson(

@@ -15,6 +15,7 @@ from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mo
 from pulumi.runtime.settings import reset_options
 
 BALANCER_IP = "198.18.0.7"
+PASSWORD = "a password of the stack"
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,11 @@ class Registered:
     def kind(self) -> str:
         """The object's kind (or the component's class)."""
         return self.type.rsplit(":", 1)[1]
+
+    @property
+    def name_in_cluster(self) -> str:
+        """The object's metadata.name; a component has none."""
+        return str(self.inputs.get("metadata", {}).get("name", ""))
 
 
 @dataclass
@@ -53,9 +59,14 @@ class Stage(Mocks):
         """No provider function is expected."""
         raise AssertionError(f"the program called {args.token}")
 
-    def one(self, kind: str, name: str) -> dict[str, Any]:
-        """The inputs of the one object of this kind and metadata.name."""
-        found = [r.inputs for r in self.seen if r.kind == kind and r.inputs["metadata"]["name"] == name]
+    def one(self, kind: str, name: str, lab: str = "") -> dict[str, Any]:
+        """The inputs of the one object of this kind and metadata.name (in a lab, where several have one)."""
+        found = [
+            each.inputs
+            for each in self.seen
+            if (each.kind, each.name_in_cluster) == (kind, name)
+            and lab in ("", each.parent.rsplit("::", 1)[1])
+        ]
         assert len(found) == 1, f"{len(found)} objects {kind}/{name} instead of one"
         return found[0]
 
@@ -102,6 +113,7 @@ def perform(program: Callable[[], Any], *, preview: bool = False, balanced: bool
     results: list[Any] = []
 
     def collected() -> pulumi.Output[None]:
+        pulumi.runtime.set_all_config({"podpath:databasePassword": PASSWORD})
         return pulumi.Output.from_input(program()).apply(results.append, run_with_unknowns=True)
 
     with _fresh_loops():

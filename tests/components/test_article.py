@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from labs import LABS
 from tests.components.stage import BALANCER_IP, Stage
 
 PRINTED = ("name", "command", "env", "ports", "resources")
@@ -42,7 +43,7 @@ def test_container_to_container_has_no_service(exports: Any) -> None:
 
 
 def test_deployment_frontend_is_printed_so(stage: Stage) -> None:
-    deployment = stage.one("Deployment", "frontend")
+    deployment = stage.one("Deployment", "frontend", "pod-to-service")
     env = [{"name": "GET_HOSTS_FROM", "value": "env"}]
     size = {"requests": {"cpu": "100m", "memory": "100Mi"}}
     spec = deployment["spec"]
@@ -58,7 +59,7 @@ def test_deployment_frontend_is_printed_so(stage: Stage) -> None:
 
 
 def test_service_frontend_is_printed_so_with_named_ports(stage: Stage) -> None:
-    service = stage.one("Service", "frontend")
+    service = stage.one("Service", "frontend", "pod-to-service")
     assert service["metadata"] == {"name": "frontend", "namespace": "podpath-pod-to-service"}
     assert service["spec"] == {
         "type": "LoadBalancer",
@@ -68,11 +69,8 @@ def test_service_frontend_is_printed_so_with_named_ports(stage: Stage) -> None:
 
 
 def test_frontend_ip_is_the_one_of_the_services_status(exports: Any) -> None:
-    assert exports["outputs"] == {
-        "container-to-container": {},
-        "pod-to-service": {"frontendIp": BALANCER_IP},
-        "ingress-l7": {},
-    }
+    outputs: dict[str, Any] = {lab: {} for lab in LABS} | {"pod-to-service": {"frontendIp": BALANCER_IP}}
+    assert exports["outputs"] == outputs
 
 
 def test_peer_is_headless_and_its_pods_start_without_it(stage: Stage) -> None:
@@ -122,7 +120,12 @@ def test_each_backend_of_the_ingress_exists(stage: Stage) -> None:
 def test_exports_tell_the_probes_where_everything_is(exports: Any) -> None:
     assert exports["labs"]["pod-to-service"] == {
         "namespace": "podpath-pod-to-service",
-        "pods": {"frontend": {"selector": "app=frontend"}, "peer": {"selector": "app=peer"}},
+        "pods": {
+            "frontend": {"selector": "app=frontend"},
+            "peer": {"selector": "app=peer"},
+            "spare": {"name": "spare"},
+            "spare-ready": {"name": "spare-ready"},
+        },
         "services": {"frontend": {"ports": {"nginx": 80, "webapp": 8080}}, "peer": {"ports": {"nginx": 80}}},
         "ingresses": {},
     }

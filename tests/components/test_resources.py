@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pulumi
@@ -14,27 +15,38 @@ from labs.target import Images
 from tests.components.conftest import IMAGES, TARGET, everything
 from tests.components.stage import Registered, Stage, perform
 
+COMPONENTS = {
+    "platform": ("Platform", 3),
+    "container-to-container": ("ContainerToContainer", 2),
+    "pod-to-pod": ("PodToPod", 8),
+    "pod-to-service": ("PodToService", 7),
+    "egress": ("Egress", 2),
+    "ingress-l4": ("IngressL4", 4),
+    "ingress-l7": ("IngressL7", 10),
+}
+"""Each component's class and its number of Kubernetes objects."""
+
+BALANCERS = Counter({"pod-to-service": 1, "ingress-l4": 2})
+"""Each lab's number of Services of type LoadBalancer."""
+
+DECLARED = ("platform", *LABS)
+
 
 def objects(stage: Stage) -> list[Registered]:
     """All Kubernetes objects."""
     found = [each for each in stage.seen if each.type.startswith("kubernetes:")]
-    assert len(found) == 16
+    assert len(found) == sum(COMPONENTS[name][1] for name in DECLARED)
     return found
 
 
 def waits_for_a_balancer(each: Registered) -> bool:
     """Whether something outside the cluster acts on the object, and must be told of its end."""
-    return each.kind == "Ingress" or each.inputs.get("spec", {}).get("type") == "LoadBalancer"
+    return each.kind in ("Ingress", "Gateway") or each.inputs.get("spec", {}).get("type") == "LoadBalancer"
 
 
 def test_every_lab_is_a_component_with_one_namespace_for_all_it_has(stage: Stage) -> None:
     components = {each.name: each.type for each in stage.seen if each.type.startswith("podpath:labs:")}
-    assert components == {
-        "platform": "podpath:labs:Platform",
-        "container-to-container": "podpath:labs:ContainerToContainer",
-        "pod-to-service": "podpath:labs:PodToService",
-        "ingress-l7": "podpath:labs:IngressL7",
-    }
+    assert components == {name: f"podpath:labs:{COMPONENTS[name][0]}" for name in DECLARED}
     for each in objects(stage):
         owner = each.parent.rsplit("::", 1)[1]
         home = "podpath-system" if owner == "platform" else f"podpath-{owner}"
@@ -65,7 +77,11 @@ def test_everything_uses_the_one_pinned_provider(stage: Stage) -> None:
 
 def test_objects_go_with_their_namespace_except_what_a_balancer_acts_on(stage: Stage) -> None:
     alone = [each for each in objects(stage) if waits_for_a_balancer(each)]
-    assert [each.kind for each in sorted(alone, key=lambda each: each.kind)] == ["Ingress", "Service"]
+    assert Counter(each.kind for each in alone) == {
+        "Gateway": 1,
+        "Ingress": 1,
+        "Service": sum(BALANCERS[lab] for lab in LABS),
+    }
     for each in objects(stage):
         if each.kind == "Namespace" or each in alone:
             assert not each.deleted_with
@@ -83,7 +99,8 @@ def test_namespaces_are_waited_for(stage: Stage) -> None:
 
 
 def test_frontend_is_spread_over_the_nodes_that_take_it(stage: Stage) -> None:
-    (rule,) = stage.one("Deployment", "frontend")["spec"]["template"]["spec"]["topologySpreadConstraints"]
+    template = stage.one("Deployment", "frontend", "pod-to-service")["spec"]["template"]
+    (rule,) = template["spec"]["topologySpreadConstraints"]
     assert rule["nodeTaintsPolicy"] == "Honor"
     assert rule["labelSelector"] == {"matchLabels": {"app": "frontend"}}
 

@@ -64,8 +64,12 @@ def test_anything_can_be_parsed(text: str) -> None:
 def test_index_finds_a_connection_from_both_ends() -> None:
     entries = parse(SAMPLE)
     index = Index({"a": entries, "b": entries[:1]})
-    assert [node for node, _ in index.of(("10.244.2.12", 58146), "10.244.2.15")] == ["a", "b"]
-    assert index.of(("10.244.2.12", 58146), "10.96.46.233") == []
+    client = ("10.244.2.12", 58146)
+    elsewhere = ("10.96.46.233", 80)
+    assert [node for node, _ in index.of(client, elsewhere, "10.244.2.15")] == ["a", "b"]
+    assert [node for node, _ in index.of(client, ("10.244.2.15", 80))] == ["a", "b"]
+    assert index.of(client, ("10.244.2.15", 81)) == []
+    assert index.of(client, elsewhere) == []
     assert [e.original.src for _, e in index.towards("172.21.0.3:5205")] == ["172.21.0.7"]
     assert len(index.at(("10.244.9.9", 80))) == 1
 

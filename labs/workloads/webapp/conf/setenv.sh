@@ -4,4 +4,5 @@ for jar in "$CATALINA_HOME"/lib/*.jar; do
 done
 # A small heap and compiled-once code: the Pod asks for 50 Mi and a twentieth of a core.
 CATALINA_OPTS="-XX:SharedArchiveFile=$CATALINA_BASE/classes.jsa -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
--Xms16m -Xmx64m -Xss512k -XX:ReservedCodeCacheSize=24m -XX:-UsePerfData -Djava.awt.headless=true $CATALINA_OPTS"
+-Xms16m -Xmx64m -Xss512k -XX:ReservedCodeCacheSize=24m -XX:-UsePerfData -Djava.awt.headless=true \
+-Djava.security.properties=$CATALINA_BASE/conf/security.properties $CATALINA_OPTS"

@@ -1,0 +1,1 @@
+"""Egress: a Pod reaches the outside through two NATs."""

@@ -1,0 +1,37 @@
+"""One Pod behind two load balancers that differ in their traffic policy only."""
+
+from __future__ import annotations
+
+from labs.containers import PORT_NAMES, server, serving_pod
+from labs.lab import Lab
+
+SIZE = ("50m", "50Mi")
+POLICIES = ("Cluster", "Local")
+
+
+class IngressL4(Lab):
+    """A single replica: with two workers there is a node with a Pod and a node without one."""
+
+    def build(self) -> None:
+        """Deployment ``web`` and a Service of type LoadBalancer for each policy."""
+        web = self.deployment(
+            "web",
+            1,
+            serving_pod(
+                {
+                    "nginx": server(self.images, "nginx", 80, SIZE, started="/"),
+                    "webapp": server(self.images, "webapp", 8080, SIZE),
+                }
+            ),
+        )
+        for policy in POLICIES:
+            self.service(
+                f"web-{policy.lower()}",
+                PORT_NAMES,
+                selects=web.spec.template.metadata.labels,
+                kind="LoadBalancer",
+                policy=policy,
+            )
+
+
+COMPONENT = IngressL4

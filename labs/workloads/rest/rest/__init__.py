@@ -1,0 +1,1 @@
+"""The REST microservice of the article's chain: frontend → REST → database."""

@@ -1,0 +1,81 @@
+"""`scripts/trace`: follows one request hop by hop, through every node and the gateway."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Annotated
+
+import typer
+
+from labs.model import Get, Probe
+from scripts.cluster.profile import profile_of
+from scripts.commands.shell import Stack, start
+from scripts.errors import EXIT_FAILED, EXIT_OK, PodpathError, UsageError
+from scripts.evidence.agent import collect
+from scripts.evidence.capture import capturing
+from scripts.probing import curl
+from scripts.probing.cluster import RealExecutor, view_of
+from scripts.probing.executor import CompletedExec, PodExecError
+from scripts.probing.peername import Where, destination_of, destinations, source_of, sources
+from scripts.probing.plan import plan_of
+from scripts.probing.tracing import places, trace_of, wirings
+from scripts.progress import step
+from scripts.reporting.hops import drawn
+
+
+def trace(
+    source: Annotated[str, typer.Argument(metavar="FROM", help="client-1, outside, LAB/WORKLOAD …")] = "",
+    to: Annotated[str, typer.Argument(metavar="TO", help="LAB/WORKLOAD:PORT, LAB/service/NAME:PORT …")] = "",
+    stack: Stack = "kind",
+    path: Annotated[str, typer.Option(help="The path of the request.")] = "/whoami",
+    same: Annotated[bool, typer.Option("--same", help="To a Pod on the source's own node.")] = False,
+    other: Annotated[bool, typer.Option("--other", help="To a Pod on another node.")] = False,
+    list_: Annotated[bool, typer.Option("--list", help="List the peers of the stack.")] = False,
+) -> int:
+    """Follows one request hop by hop: node, interface, addresses as carried there, and what changed."""
+    profile = profile_of(stack)
+    if not list_ and not (source and to):
+        raise UsageError(
+            "FROM and TO are missing: type scripts/trace client-1 pod-to-service/service/frontend:80."
+        )
+    if not path.startswith("/"):
+        raise UsageError(f"the path {path!r} does not start with a slash: type --path /{path}.")
+    view, kube = view_of(profile)
+    if list_:
+        print("FROM\n  " + "\n  ".join(sources(view)) + "\nTO\n  " + "\n  ".join(destinations(view)))
+        return EXIT_OK
+    where: Where = "same node" if same else "other node" if other else "any node"
+    ask = Get(destination_of(to, view, where), path, traced=True)
+    probe = Probe("trace", "trace", source_of(source, view), ask, ())
+    plan = plan_of([("", probe)], view)
+    for finding in plan.settled.values():
+        raise PodpathError(f"{finding.why}.")
+    (asked,), execute = plan.steps, RealExecutor(kube)
+
+    def forget(name: str, done: CompletedExec) -> None:
+        """A single trace keeps no raw output."""
+
+    with ThreadPoolExecutor(12) as threads, step(f"trace {probe.source} → {ask.to}"):
+        wired = wirings(view, collect(view.agents(), (), execute, threads, forget), execute)
+        with capturing(places(view), execute, threads, forget) as captures:
+            try:
+                done = execute(asked.place, curl.argv(), curl.render(asked.work.requests))
+            except PodExecError as error:
+                raise PodpathError(f"the request could not be sent: {error}.") from error
+    seen = trace_of(asked, view, captures, wired)
+    (answer,) = curl.parse(done.stdout, asked.work.requests).values()
+    print(drawn(seen, f"{probe.source} → {ask.to}"))
+    if isinstance(answer, str):
+        print(f"\nanswer: {answer}")
+    elif answer.exitcode:
+        print(f"\nanswer: none, {answer.error} (curl exit {answer.exitcode})")
+    else:
+        print(f"\nanswer: HTTP {answer.status} from {' '.join(answer.server.values())}")
+    if seen.problem:
+        print(f"the trace may be incomplete: {seen.problem}")
+    print(f"Next: scripts/probe {stack}")
+    return EXIT_OK if seen.hops and not seen.problem else EXIT_FAILED
+
+
+if __name__ == "__main__":
+    start(trace)

@@ -1,0 +1,101 @@
+"""From captures to traces: every node's and the gateway's packets, with their interfaces' names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from scripts.evidence.agent import Kernel
+from scripts.evidence.capture import Captures
+from scripts.evidence.links import COMMANDS, Wiring, read_wiring
+from scripts.evidence.trace import Capture, Hop, Interface, Kind, Start, Trace, follow
+from scripts.probing import sections
+from scripts.probing.executor import Executor, Place, PodExecError
+from scripts.probing.judges.traces import GATEWAY
+from scripts.probing.plan import Step
+from scripts.probing.view import View
+
+TUNNELS = ("vxlan", "geneve", "ipip", "gre", "wireguard")
+
+
+def places(view: View) -> dict[str, Place]:
+    """Where to capture, by name: every node, and the gateway to the outside where there is one."""
+    found = {
+        node: Place(pod.containers[0], pod.namespace, pod.name, pod.uid, pod.ip, node)
+        for node, pod in view.agents().items()
+    }
+    return found | ({GATEWAY: Place(view.outside.gateway)} if view.outside else {})
+
+
+def wirings(view: View, kernel: Kernel, execute: Executor) -> dict[str, Wiring]:
+    """The interfaces of each of ``places``; an empty wiring where they cannot be read."""
+    found = {node: seen.wiring for node, seen in kernel.nodes.items()}
+    if view.outside:
+        try:
+            done = execute(Place(view.outside.gateway), sections.script(COMMANDS))
+            outputs = sections.parse(done.stdout)
+            found[GATEWAY] = read_wiring({key: output.text for key, output in outputs.items()})
+        except (PodExecError, ValueError, KeyError):
+            found[GATEWAY] = Wiring()
+    return found
+
+
+def trace_of(step: Step, view: View, captures: Captures, wired: Mapping[str, Wiring]) -> Trace:
+    """The one request of a traced step, hop by hop."""
+    (request,), target = step.work.requests, step.work.target
+    taken = [
+        Capture(name, captured.packets, interfaces(wired.get(name, Wiring()), name, view), captured.problem)
+        for name, captured in captures.by_place.items()
+        if name != GATEWAY or _passes_gateway(step, view)
+    ]
+    source = step.place.ip or (view.outside.outside_ip if view.outside else "")
+    start = Start(source, target.address, target.port) if target and source else None
+    trace = follow(taken, request.nonce, start)
+    pods = {pod.ip: pod.name for pod in view.snapshot.pods if pod.ip != _node_ip(pod.node, view)}
+    return replace(trace, hops=_labelled(trace.hops, pods), syn_hops=_labelled(trace.syn_hops, pods))
+
+
+def _passes_gateway(step: Step, view: View) -> bool:
+    """Whether the request comes from the outside or goes there; else the gateway's capture is none of its."""
+    world, target = view.outside, step.work.target
+    return not step.place.pod or (world is not None and target is not None and world.outside_ip in target.ips)
+
+
+def interfaces(wiring: Wiring, name: str, view: View) -> dict[int, Interface]:
+    """A place's interfaces by index, each with its part in the article's picture."""
+    own = {view.outside.gateway_ip: "towards the nodes"} if view.outside else {}
+    own |= {view.outside.gateway_outside_ip: "towards the outside"} if view.outside else {}
+    uplinks = {
+        address.dev: own.get(str(address.ip.ip), "")
+        for address in wiring.addresses
+        if str(address.ip.ip) == _node_ip(name, view) or (name == GATEWAY and str(address.ip.ip) in own)
+    }
+
+    def kind(device: str, of: str) -> Kind:
+        if device in uplinks:
+            return "uplink"
+        if of in TUNNELS:
+            return "tunnel"
+        return "bridge" if of == "bridge" else "pod" if of == "veth" else "other"
+
+    return {
+        link.ifindex: Interface(link.name, kind(link.name, link.kind), uplinks.get(link.name, ""))
+        for link in wiring.links
+    }
+
+
+def _node_ip(node: str, view: View) -> str:
+    return next((one.ip for one in view.snapshot.nodes if one.name == node), "")
+
+
+def _labelled(hops: tuple[Hop, ...], pods: Mapping[str, str]) -> tuple[Hop, ...]:
+    """Names the Pod behind each veth: what comes in there is from it, what goes out there is for it."""
+
+    def named(hop: Hop) -> Hop:
+        if hop.interface.kind != "pod":
+            return hop
+        end = hop.src if hop.direction == "in" else hop.dst
+        label = pods.get(end.rpartition(":")[0], "")
+        return replace(hop, interface=replace(hop.interface, label=f"Pod {label}" if label else ""))
+
+    return tuple(map(named, hops))

@@ -1,0 +1,153 @@
+"""Expectations about the kernel: translations, rules, veths and bridges, and what a missing view leaves open."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from labs import model
+from scripts.probing.verdict import ClaimVerdict, Failure, Verdict, claim_result
+from tests.unit import atlas
+from tests.unit.lies import Lies
+from tests.unit.runs import F, I, P, finding, results
+
+ALL = ("control", "worker-a", "worker-b")
+ONE = ("frontend-1",)
+FOREIGN = ("frontend-1", "frontend-2", "spare")
+
+
+@pytest.mark.parametrize(
+    ("lies", "probe", "verdict", "failure"),
+    [
+        # clusterIP → Pod
+        (Lies(untranslated=True), "S6-1-80", F, Failure.NO_TRANSLATION),
+        (Lies(untracked=True), "S6-1-80", F, Failure.NO_TRANSLATION),
+        (Lies(listener=f"{atlas.CLUSTER_IP}:80"), "S6-1-80", F, Failure.UNEXPECTED_ANSWER),
+        (Lies(listener=f"{atlas.CLUSTER_IP}:80"), "S6-1-8080", P, None),
+        (Lies(listener="0.0.0.0:80"), "S6-1-80", P, None),
+        (Lies(agents_down=True), "S6-1-80", I, Failure.NO_EVIDENCE),
+        (Lies(blind={"worker-b"}), "S6-1-80", I, Failure.NO_EVIDENCE),
+        (Lies(mute={"listeners"}), "S6-1-80", I, Failure.NO_EVIDENCE),
+        # no NAT
+        (Lies(natted=True), "E3-node", F, Failure.NAT_FOUND),
+        (Lies(natted=True), "E5-node", F, Failure.NAT_FOUND),
+        (Lies(untracked=True), "P1-client-1-rest", I, Failure.NO_EVIDENCE),
+        (Lies(untracked=True), "E3-node", I, Failure.NO_EVIDENCE),
+        (Lies(agents_down=True), "P1-client-2-rest", I, Failure.NO_EVIDENCE),
+        # the node's own address
+        (Lies(unmasqueraded=True), "E3-other", F, Failure.NO_TRANSLATION),
+        (Lies(uncounted=True), "E1-node", F, Failure.NO_TRANSLATION),
+        (Lies(uncounted=True), "E3-other", F, Failure.NO_TRANSLATION),
+        (Lies(untracked=True), "E1-node", F, Failure.NO_TRANSLATION),
+        (Lies(agents_down=True), "E1-node", I, Failure.NO_EVIDENCE),
+        (Lies(agents_down=True), "E3-other", I, Failure.NO_EVIDENCE),
+        (Lies(mute={"addresses"}), "E3-other", I, Failure.NO_EVIDENCE),
+        (Lies(blind={"worker-b"}), "E3-other", P, None),
+        # kube-proxy's tables
+        (Lies(table={"worker-b": ONE}), "S4", F, Failure.TABLES_DIFFER),
+        (Lies(table=dict.fromkeys(ALL, ONE)), "S4", F, Failure.TABLES_DIFFER),
+        (Lies(table=dict.fromkeys(ALL, FOREIGN)), "S4", F, Failure.TABLES_DIFFER),
+        (Lies(table=dict.fromkeys(ALL, ())), "S4", F, Failure.TABLES_DIFFER),
+        (Lies(agents_down=True), "S4", I, Failure.NO_EVIDENCE),
+        (Lies(mute={"iptables"}), "S4", I, Failure.NO_EVIDENCE),
+        (Lies(mute={"nft"}), "S4", P, None),
+        # the mode in force
+        (Lies(mode="ipvs"), "S9-force", F, Failure.WRONG_MODE),
+        (Lies(mode="nftables"), "S9-force", F, Failure.WRONG_MODE),
+        (Lies(mode=""), "S9-force", I, Failure.NO_EVIDENCE),
+        (Lies(blind={"control"}), "S9-force", I, Failure.NO_EVIDENCE),
+        # shares
+        (Lies(only="frontend-1"), "S2-1", F, Failure.NOT_BALANCED),
+        (Lies(early=True), "S2-2", F, Failure.NOT_BALANCED),
+        (Lies(headers={model.HEADER_NONCE: "C1.00000000.0"}), "S2-1", F, Failure.NOT_BALANCED),
+        (Lies(silent={atlas.CLUSTER_IP}), "S2-1", F, Failure.NOT_BALANCED),
+        (Lies(dropped="S2-1."), "S2-1", I, Failure.NOT_BALANCED),
+        (Lies(lost={"client"}), "S2-1", I, Failure.TRANSPORT),
+        (Lies(agents_down=True), "S2-1", I, Failure.NO_EVIDENCE),
+        (Lies(table={"worker-b": ONE}), "S2-1", P, None),
+        (Lies(table={"worker-b": ONE}), "S2-2", I, Failure.NOT_BALANCED),
+        (Lies(table={"worker-b": ()}), "S2-2", I, Failure.NOT_BALANCED),
+        # veths and the bridge
+        (Lies(crossed={"client-a": "frontend"}), "P2-client-1", F, Failure.NO_VETH),
+        (Lies(crossed={"client-a": "frontend"}), "P2-client-2", P, None),
+        (Lies(crossed={"rest-1": "client-b"}), "P2-rest", F, Failure.NO_VETH),
+        (Lies(crossed={"client-a": "frontend"}), "P3-client-1", F, Failure.NO_VETH),
+        (Lies(bridge=""), "P2-client-1", P, None),
+        (Lies(bridge=""), "P3-client-1", F, Failure.NO_BRIDGE),
+        (Lies(bridge="cni0"), "P3-database", F, Failure.NO_BRIDGE),
+        (Lies(agents_down=True), "P2-frontend", I, Failure.NO_EVIDENCE),
+        (Lies(mute={"links"}), "P3-frontend", I, Failure.NO_EVIDENCE),
+        (Lies(mute={"P2-rest/interface"}), "P2-rest", I, Failure.NO_ANSWER),
+        (Lies(blind={"worker-b"}), "P3-frontend", P, None),
+    ],
+)  # fmt: skip
+def test_each_lie_is_noticed(lies: Lies, probe: str, verdict: Verdict, failure: Failure | None) -> None:
+    seen = finding(lies, probe)
+    assert (seen.verdict, seen.failure) == (verdict, failure), seen
+    assert bool(seen.why) == (verdict is not P)
+
+
+@pytest.mark.parametrize("probe", ["P1-client-2-rest", "E3-pod"])
+def test_conntrack_alone_notices_a_translation(probe: str) -> None:
+    assert finding(Lies(natted=True), probe, model.NotTranslated).failure is Failure.NAT_FOUND
+    assert finding(Lies(), probe, model.NotTranslated).verdict is P
+
+
+@pytest.mark.parametrize("id", ["P3-client-1", "P3-rest"])
+def test_a_routed_path_is_refuted_here_and_told_in_words(id: str) -> None:
+    red = finding(Lies(bridge=""), id)
+    veth, ip = {"P3-rest": ("veth-rest-1", "10.244.1.11")}.get(id, ("veth-client-a", "10.244.1.9"))
+    assert red.why.startswith(f"here the path is another: {veth} is a port of no bridge")
+    assert f"the node routes {ip} straight to {veth}" in red.why and "cross no bridge" in red.why
+    assert "other nodes' Pod ranges go by host-gw" in red.why
+    claim = claim_result([*results(Lies(bridge=""), id).values()])
+    assert claim.verdict is ClaimVerdict.REFUTED and claim.told == f"{id}: {red.why}"
+
+
+def test_another_bridge_is_named() -> None:
+    assert "is a port of the bridge cni0, which is the Pods' gateway 10.244.1.1/24" in (
+        finding(Lies(bridge="cni0"), "P3-client-1").why
+    )
+
+
+def test_differing_tables_are_told_by_node_and_share() -> None:
+    why = finding(Lies(table={"worker-b": ONE}), "S4").why
+    assert "gives 10.244.1.3:80 33.3% on control, 100.0% on worker-b" in why
+    foreign = finding(Lies(table=dict.fromkeys(ALL, FOREIGN)), "S4").why
+    assert foreign == (
+        "control sends port 80 to 10.244.1.3, 10.244.1.7, 10.244.2.3, "
+        "the ready endpoints are 10.244.1.3, 10.244.2.3, 10.244.2.4"
+    )
+
+
+def test_one_node_has_nothing_to_differ_from() -> None:
+    shot = atlas.snapshot()
+    workers = tuple(node for node in shot.nodes if node.name == "worker-a")
+    lone = dataclasses.replace(atlas.view(), snapshot=dataclasses.replace(shot, nodes=workers))
+    assert finding(Lies(), "S4", view=lone).failure is Failure.NO_EVIDENCE
+
+
+def test_a_sample_says_how_many_it_took_and_against_what() -> None:
+    seen = results(ids="S2-1 S2-2")
+    for id in ("S2-1", "S2-2"):
+        facts = seen[id].receipt.api
+        assert facts["decision"] == "fair" and "frontend-3" in facts["rule"]
+        assert len(seen[id].receipt.client) == facts["asked"] > 30
+        assert "follow the rules' shares" in facts["told"] and seen[id].receipt.kernel
+
+
+def test_a_request_without_a_report_is_no_second_vote_of_another() -> None:
+    """Rounds of few answers: each counts once, though they are decided upon only after several."""
+    seen = results(Lies(lossy=10), "S2-1")["S2-1"]
+    nonces = [told["nonce"] for told in seen.receipt.client]
+    assert seen.receipt.api["asked"] == len({*nonces}) == len(nonces)
+    assert len(nonces) > 15, "one round was enough"
+
+
+def test_what_rules_counted_is_in_the_receipt() -> None:
+    kernel = results(ids="S6-1-80")["S6-1-80"].receipt.kernel
+    (counted,) = (line for line in kernel if f"at {atlas.CLUSTER_IP}:80/tcp counted +" in line)
+    assert counted.startswith("worker-a: rule podpath-pod-to-service/frontend:p80")
+    assert "10.244.1.3:80 33.3% +" in counted
+

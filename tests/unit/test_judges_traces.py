@@ -1,0 +1,167 @@
+"""Expectations about a path, judged by packets on made-up wires: both ways, and never by half a trace."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from labs import model
+from scripts.evidence.trace import Trace
+from scripts.probing.judges import judge
+from scripts.probing.observation import Observation
+from scripts.probing.plan import plan_of
+from scripts.probing.verdict import ClaimVerdict, Failure, Verdict, claim_result
+from tests.unit import atlas
+from tests.unit.lies import Lies
+from tests.unit.runs import EVERY, F, I, P, finding, results
+
+TRACED = {
+    "P4-frontend-rest": model.StaysOnNode,
+    "P5-database-rest": model.CrossesNodes,
+    "E1-trace": model.LeavesNode,
+    "E2-gateway": model.LeavesGateway,
+    "E4-path": model.LeavesNode,
+    "I3-trace": model.ByNodePort,
+    "I4-balancer": model.RewrittenBack,
+    "I4-nodeport": model.RewrittenBack,
+}
+EACH = pytest.mark.parametrize("probe", TRACED)
+ALL = {"control", "worker-a", "worker-b"}
+BALANCER = "172.18.0.10"
+
+
+@EACH
+def test_the_honest_path_passes_and_is_in_the_receipt(probe: str) -> None:
+    seen = results(ids=probe)[probe]
+    assert seen.verdict is P, seen.finding
+    assert any(" µs  request  " in line for line in seen.receipt.kernel)
+    assert any(" µs  reply    " in line for line in seen.receipt.kernel)
+
+
+def test_every_traced_probe_is_known_here() -> None:
+    asked = {probe.id for _, probe in EVERY if isinstance(probe.ask, model.Get) and probe.ask.traced}
+    assert asked == {*TRACED}
+
+
+@pytest.mark.parametrize(
+    ("lies", "probe", "failure", "said"),
+    [
+        (Lies(detour=True), "P4-frontend-rest", Failure.WRONG_PATH, "seen at worker-a eth0"),
+        (Lies(natted=True), "P4-frontend-rest", Failure.NAT_FOUND, "SNAT at worker-a veth-rest-1"),
+        (Lies(bridge=""), "P4-frontend-rest", Failure.WRONG_PATH, "not of one bridge"),
+        (Lies(bridge=""), "P5-database-rest", Failure.WRONG_PATH, "not through bridge and node on both"),
+        (Lies(natted=True), "P5-database-rest", Failure.NAT_FOUND, "SNAT at worker-b"),
+        (Lies(unrouted=True), "P5-database-rest", Failure.WRONG_PATH, "Only the default route"),
+        (Lies(unmasqueraded=True), "E1-trace", Failure.NO_TRANSLATION, "not the node's 172.18.0.2"),
+        (Lies(bridge=""), "E1-trace", Failure.WRONG_PATH, "not veth, bridge, node interface"),
+        (Lies(bridge=""), "E4-path", Failure.WRONG_PATH, "not veth, bridge, node interface"),
+        (Lies(gate_open=True), "E2-gateway", Failure.NO_TRANSLATION, "no second NAT"),
+        (Lies(unmasqueraded=True), "E2-gateway", Failure.WRONG_SOURCE, "as 10.244.1.12, not as the node's"),
+        (Lies(direct=True), "I3-trace", Failure.WRONG_PATH, "sent to 10.244.1.13:80, not to the node port"),
+        (Lies(disguised=True), "I3-trace", Failure.WRONG_SOURCE, "not the balancer 172.18.0.10"),
+        (Lies(silent={BALANCER}), "I3-trace", Failure.WRONG_PATH, "no connection of the balancer's own"),
+        (Lies(unrewritten=True), "I4-balancer", Failure.NO_TRANSLATION, "the answer left as 10.244.1.13:80"),
+        (Lies(unrewritten=True), "I4-nodeport", Failure.NO_TRANSLATION, "while 172.18.0.3:30101 was asked"),
+        (Lies(direct=True), "I4-balancer", Failure.NO_TRANSLATION, "the answer left as 10.244.1.13:80"),
+    ],
+)  # fmt: skip
+def test_another_path_is_noticed(lies: Lies, probe: str, failure: Failure, said: str) -> None:
+    seen = finding(lies, probe, TRACED[probe])
+    assert (seen.verdict, seen.failure) == (F, failure), seen
+    assert said in seen.why
+
+
+@pytest.mark.parametrize("silent", [BALANCER, "172.18.0.3", "172.18.0.20", "198.18.0.2", "10.244.1.11"])
+def test_nobody_at_the_end_breaks_no_judge(silent: str) -> None:
+    """A SYN without an answer is a trace as well: of the way there, with no way back."""
+    seen = results(Lies(silent={silent}), " ".join(TRACED))
+    red = {id for id, result in seen.items() if result.verdict is not P}
+    assert red and all(seen[id].verdict is F for id in red)
+
+
+@EACH
+@pytest.mark.parametrize(
+    ("lies", "said"),
+    [
+        (Lies(overrun=3), "tcpdump lost 3 of 7 packets"),
+        (Lies(damaged=True), "is no pcap file"),
+        (Lies(uncaptured={"worker-a"}), "You don't have permission to capture"),
+        (Lies(agents_down=True), "error dialing backend"),
+    ],
+)
+def test_a_capture_that_fails_leaves_the_path_open(lies: Lies, said: str, probe: str) -> None:
+    seen = finding(lies, probe, TRACED[probe])
+    assert (seen.verdict, seen.failure) == (I, Failure.NO_EVIDENCE), seen
+    assert said in seen.why
+
+
+@EACH
+@pytest.mark.parametrize(
+    "lies", [Lies(blind=ALL), Lies(mute={"links"}), Lies(mute={"addresses"}), Lies(mute={"routes"})]
+)
+def test_interfaces_that_nobody_names_make_no_path_wrong(lies: Lies, probe: str) -> None:
+    """What needs no names may still pass: at the gateway only addresses count."""
+    seen = finding(lies, probe, TRACED[probe])
+    open_ = (I, Failure.NO_EVIDENCE)
+    assert (seen.verdict, seen.failure) in ([open_, (P, None)] if probe == "E2-gateway" else [open_]), seen
+
+
+@pytest.mark.parametrize("probe", ["P5-database-rest", "I4-nodeport", "I3-trace"])
+def test_a_node_without_an_agent_leaves_the_path_open(probe: str) -> None:
+    """worker-b's agent is not ready: what passes there is not seen, and nobody fails to capture there."""
+    shot = atlas.snapshot()
+    pods = tuple(dataclasses.replace(pod, ready=pod.name != "agent-worker-b") for pod in shot.pods)
+    lame = dataclasses.replace(atlas.view(), snapshot=dataclasses.replace(shot, pods=pods))
+    seen = finding(Lies(), probe, TRACED[probe], lame)
+    assert (seen.verdict, seen.failure) == (I, Failure.NO_EVIDENCE), seen
+
+
+@EACH
+def test_a_capture_that_fails_does_not_touch_the_answer(probe: str) -> None:
+    assert finding(Lies(uncaptured=ALL), probe, model.AnsweredBy | model.AnsweredByHost).verdict is P  # type: ignore[arg-type]
+
+
+@EACH
+def test_without_any_trace_nothing_is_said(probe: str) -> None:
+    pair = next((lab, each) for lab, each in EVERY if each.id == probe)
+    (step,) = plan_of([pair], atlas.view()).steps
+    expected = next(each for each in pair[1].expect if isinstance(each, TRACED[probe]))
+    bare = judge(expected, Observation(step, atlas.view()))
+    empty = judge(expected, Observation(step, atlas.view(), trace=Trace(problem="nothing of it was seen")))
+    assert (bare.verdict, bare.failure, bare.why) == (I, Failure.NO_EVIDENCE, "nothing was captured")
+    assert (empty.verdict, empty.failure) == (I, Failure.NO_EVIDENCE)
+
+
+def test_the_path_observed_is_told_and_refutes_the_claim() -> None:
+    seen = results(Lies(bridge=""), "P4-frontend-rest")
+    why = seen["P4-frontend-rest"].finding.why
+    assert "veth-front-1 is a port of no bridge and the node routes 10.244.1.10 straight" in why
+    claim = claim_result([*seen.values()])
+    assert (claim.verdict, claim.told) == (ClaimVerdict.REFUTED, f"P4-frontend-rest: {why}")
+
+
+def test_each_hop_names_the_pod_behind_its_veth_and_what_changed() -> None:
+    lines = results(ids="E2-gateway")["E2-gateway"].receipt.kernel
+    hops = [line for line in lines if " µs  request  " in line]
+    assert [line.split("request  ")[1].split(":")[0] for line in hops] == [
+        "worker-a veth-traveller-1 in (Pod traveller-1)",
+        "worker-a cbr0 in",
+        "worker-a eth0 out",
+        "gateway eth0 in (towards the nodes)",
+        "gateway eth1 out (towards the outside)",
+    ]
+    assert [line.endswith("SNAT") for line in hops] == [False, False, True, False, True]
+
+
+def test_a_balancer_that_speaks_to_nodes_is_two_connections() -> None:
+    lines = results(ids="I3-trace")["I3-trace"].receipt.kernel
+    (opened,) = (line for line in lines if "new connection" in line)
+    assert f"worker-b eth0 in: {BALANCER}:" in opened and "→ 172.18.0.3:30101" in opened
+    (translated,) = (line for line in lines if "request" in line and "DNAT" in line and "new" not in line)
+    assert "→ 10.244.1.13:80" in translated
+
+
+def test_verdicts_of_one_capture_serve_all_traced_probes_at_once() -> None:
+    seen = results(ids=" ".join(TRACED))
+    assert {id: result.verdict for id, result in seen.items()} == dict.fromkeys(TRACED, Verdict.PASSED)
