@@ -56,13 +56,15 @@ def trace(
         """A single trace keeps no raw output."""
 
     with ThreadPoolExecutor(12) as threads, step(f"trace {probe.source} → {ask.to}"):
-        wired = wirings(view, collect(view.agents(), (), execute, threads, forget), execute)
+        wiring = threads.submit(
+            lambda: wirings(view, collect(view.agents(), (), execute, threads, forget), execute)
+        )
         with capturing(places(view), execute, threads, forget) as captures:
             try:
                 done = execute(asked.place, curl.argv(), curl.render(asked.work.requests))
             except PodExecError as error:
                 raise PodpathError(f"the request could not be sent: {error}.") from error
-    seen = trace_of(asked, view, captures, wired)
+    seen = trace_of(asked, view, captures, wiring.result())
     (answer,) = curl.parse(done.stdout, asked.work.requests).values()
     print(drawn(seen, f"{probe.source} → {ask.to}"))
     if isinstance(answer, str):

@@ -13,8 +13,8 @@ from scripts.probing.executor import CompletedExec, Executor, Place, PodExecErro
 
 SNAP = 1024
 """Bytes kept of each packet: the headers of a request or an answer, with its nonce, fit in."""
-FILTER = "tcp and not port 6443 and not port 2379 and not port 10250"
-"""Everything but the control plane's own traffic, of which the captures themselves are a part."""
+FILTER = "tcp and not port 6443 and not port 2379 and not port 10250 and not net 127.0.0.0/8"
+"""Everything but the control plane's own traffic and a node's own loopback: both carry the execs."""
 TCPDUMP = (
     "tcpdump",
     "-i",

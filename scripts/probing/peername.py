@@ -79,7 +79,9 @@ def destinations(view: View) -> list[str]:
             if view.snapshot.services[view.namespace(lab), service].balancer_ips:
                 found += [f"{lab}/balancer/{service}:{port}" for port in ports]
                 found += [f"{lab}/nodeport/{service}:{port}" for port in ports]
-        found += [f"{lab}/{workload}:80" for workload in told["pods"]]
+        for workload in told["pods"]:
+            named = told["services"].get(workload, {}).get("ports", {"": 80})
+            found += [f"{lab}/{workload}:{int(port)}" for port in named.values()]
         for ingress, of in told["ingresses"].items():
             found += [
                 f"{lab}/{kind}/{ingress}@{host}" for kind in ("ingress", "gateway") for host in of["hosts"]

@@ -62,7 +62,7 @@ class SequentialTest:
         self.probabilities = {name: p / total for name, p in probabilities.items() if p > 0}
         self.decision: Decision | None = None
         self.counts = dict.fromkeys(probabilities, 0)
-        self.stranger = ""
+        self.stranger: str | None = None
         self._index = {name: i for i, name in enumerate(self.probabilities)}
         self._n = [0] * len(self._index)
         self._log_p = [math.log(p) for p in self.probabilities.values()]
@@ -126,8 +126,9 @@ class SequentialTest:
         counts = ", ".join(f"{name} {count}" for name, count in self.counts.items())
         shares = ", ".join(f"{name} {p:.1%}" for name, p in self.probabilities.items())
         head = f"{self.asked} {'answer' if self.asked == 1 else 'answers'} ({counts})"
-        if self.stranger:
-            return f"{head}: {self.stranger} answered, to which the rules ({shares}) give nothing"
+        if self.stranger is not None:
+            who = self.stranger or "somebody unnamed"
+            return f"{head}: {who} answered, to which the rules ({shares}) give nothing"
         if self.decision == "unfair":
             return (
                 f"{head} do not follow the rules' shares ({shares}): "

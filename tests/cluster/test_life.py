@@ -14,6 +14,7 @@ from pathlib import Path
 import junitparser
 import pytest
 
+from labs.claims import CLAIMS
 from scripts.cluster import balancer, cluster
 from scripts.cluster.docker import docker
 from scripts.cluster.engine import ensure_engine
@@ -22,9 +23,11 @@ from scripts.cluster.profile import profile_of
 from scripts.cluster.stackenv import environment
 from scripts.commands.down import leftovers
 from scripts.paths import ROOT, STATE
+from scripts.waiting import eventually
 from tests.cluster.conftest import Command
 
-CLAIMS = {"C1", "C2", "C3", "C4", "P1", "S1", "S2", "S6", "S8", "I1", "I2", "I7", "I8", "I9", "F1"}
+REFUTED = {"S9": "userspace", "E3": "another node", "E5": "every node of the cluster can"}
+"""What of the article is not so on this cluster, and a word of what is true instead."""
 PROFILE = profile_of("kind")
 
 
@@ -80,15 +83,88 @@ def test_up_ends_with_a_verdict(scripts: Command) -> None:
     )
 
 
-def test_every_claim_is_proven_with_receipts(scripts: Command, tmp_path: Path) -> None:
+def test_every_claim_is_judged_with_receipts(scripts: Command, tmp_path: Path) -> None:
     report, junit = tmp_path / "run.json", tmp_path / "run.xml"
     assert scripts("probe", "--json", report, "--junit", junit).returncode == 0
     run = json.loads(report.read_text())
     assert run["schema"] == 1
-    proven = {claim["id"] for claim in run["claims"] if claim["verdict"] == "proven"}
-    assert proven == CLAIMS
+    verdicts = {claim["id"]: claim["verdict"] for claim in run["claims"]}
+    assert verdicts == {id: "refuted" if id in REFUTED else "proven" for id in CLAIMS}
+    told = {claim["id"]: claim["told"] for claim in run["claims"] if claim["told"]}
+    assert {id: word in told[id] for id, word in REFUTED.items()} == dict.fromkeys(REFUTED, True)
+    for probe in run["probes"]:
+        assert probe["receipt"]["client"] or probe["receipt"]["kernel"] or probe["receipt"]["api"], probe[
+            "id"
+        ]
+        assert probe["receipt"]["gaps"] == {}, probe["id"]
     suites = junitparser.JUnitXml.fromfile(str(junit))
     assert suites.tests == len(run["probes"]) and suites.failures == suites.errors == 0
+
+
+def test_a_trace_shows_both_translations_of_the_way_out(scripts: Command) -> None:
+    done = scripts("trace", "egress/traveller", "outside")
+    assert done.returncode == 0
+    request, _, answer = done.stdout.partition("\nanswer\n")
+    assert request.count(" SNAT") == 2 and answer.count("reverse SNAT") == 2
+    assert "cbr0" in request and "towards the outside" in request
+
+
+def test_an_unknown_peer_is_one_sentence_with_a_suggestion(scripts: Command) -> None:
+    done = scripts("trace", "client-1", "pod-to-servce/service/frontend:80")
+    assert done.returncode == 2
+    assert "did you mean pod-to-service/service/frontend:80" in one_sentence(done)
+
+
+def test_an_interrupted_scenario_restores_what_it_changed(scripts: Command) -> None:
+    """SIGTERM while a Pod hangs in the Service: afterwards it answers again, outside of the Service."""
+    selected = ["--namespace", "podpath-pod-to-service", "get", "pods", "--selector", "app=frontend"]
+
+    def members() -> set[str]:
+        return set(kubectl(PROFILE, *selected, "--output", "name").split())
+
+    before = members()
+    argv = [str(ROOT / "scripts" / "probe"), "-k", "S7-hangs"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as probing:
+        eventually(lambda: "pod/spare" in members(), 60, "the spare Pod to join the Service")
+        probing.terminate()
+        probing.communicate(timeout=60)
+    assert probing.returncode == 130
+    assert members() == before
+    assert scripts("probe", "-k", "S7-hangs").returncode == 0
+
+
+def test_two_suites_at_once_do_not_disturb_each_other(scripts: Command) -> None:
+    argv = [str(ROOT / "scripts" / "probe"), "-k", "S3"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as first:
+        second = scripts("probe", "-k", "S3")
+        first.communicate(timeout=120)
+    assert (first.returncode, second.returncode) == (0, 0)
+
+
+def test_an_agent_that_is_gone_leaves_claims_open_and_no_more(scripts: Command, tmp_path: Path) -> None:
+    """Without the kernel's view what rests on it is inconclusive; what does not is judged as ever."""
+    agents, report = ["--namespace", "podpath-system"], tmp_path / "run.json"
+    absent = '{"spec": {"template": {"spec": {"nodeSelector": {"podpath": "nowhere"}}}}}'
+    present = '{"spec": {"template": {"spec": {"nodeSelector": {"podpath": null}}}}}'
+    rolled = [*agents, "rollout", "status", "daemonset/node-agent", "--timeout=60s"]
+    kubectl(PROFILE, *agents, "patch", "daemonset", "node-agent", "--patch", absent)
+    try:
+        kubectl(
+            PROFILE,
+            "--request-timeout=0",
+            *agents,
+            "wait",
+            "--for=delete",
+            "pod",
+            "--selector=app=node-agent",
+        )
+        done = scripts("probe", "--lab", "pod-to-pod", "--json", report)
+    finally:
+        kubectl(PROFILE, *agents, "patch", "daemonset", "node-agent", "--patch", present)
+        kubectl(PROFILE, "--request-timeout=0", *rolled)
+    assert done.returncode == 1
+    claims = {claim["id"]: claim["verdict"] for claim in json.loads(report.read_text())["claims"]}
+    assert set(claims.values()) == {"inconclusive"}, claims
 
 
 def test_an_unchanged_up_changes_nothing(scripts: Command) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from labs import model
 from scripts.evidence.datapath import OtherNode, classify, node_end
 from scripts.evidence.links import Link, look
-from scripts.evidence.rules import ServiceKey, differs
+from scripts.evidence.rules import Masquerade, ServiceKey, differs
 from scripts.probing.curl import Answer
 from scripts.probing.judges.base import each, failure_of, judge
 from scripts.probing.observation import Observation
@@ -100,14 +100,16 @@ def _masqueraded(seen: Observation, answer: Answer) -> Finding:
         return failed(
             Failure.WRONG_SOURCE, f"{node} replaced the Pod's address by {back}, which it does not have"
         )
-    grown = seen.kernel.grown.get(node)
-    if (
-        grown
-        and not any(rule.packets for rule in grown.masquerades)
-        and None not in [rule.packets for rule in grown.masquerades]
-    ):
+    rules = [rule.packets for rule in _masquerades(seen, node)]
+    if rules and None not in rules and not any(rules):
         return failed(Failure.NO_TRANSLATION, f"no masquerade rule of {node} counted a packet")
     return PASSED
+
+
+def _masquerades(seen: Observation, node: str) -> list[Masquerade]:
+    """The node's rules that translate sources, with their growth; Docker's are for its own resolver only."""
+    grown = seen.kernel.grown.get(node)
+    return [rule for rule in grown.masquerades if not rule.chain.startswith("DOCKER")] if grown else []
 
 
 @judge.register
