@@ -114,7 +114,13 @@ def deploy(profile: Profile, labs: Sequence[str] | None) -> str:
             _start_anew(profile)
     env = {LABS_VARIABLE: ",".join(labs)} if labs else {}
     out = pulumi(
-        profile, "up", "--yes", "--skip-preview", "--suppress-outputs", env=env, timeout=TIMEOUTS.deploy
+        profile,
+        "up",
+        "--yes",
+        "--skip-preview",
+        "--suppress-outputs",
+        env=env,
+        timeout=TIMEOUTS.deploy,
     )
     exports_file(profile).write_text(pulumi(profile, "stack", "output", "--json"))
     return summary(out)

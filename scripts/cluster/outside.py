@@ -78,21 +78,22 @@ def remove_outside(profile: Profile) -> list[str]:
     return removed
 
 
-def overlapping(wanted: str, routes: str, addresses: str, resolvers: str) -> str:
+def overlapping(wanted: str, routes: str, addresses: str, resolvers: str, own: str = "") -> str:
     """What on a host overlaps the range ``wanted``, in words, or an empty text.
 
     ``routes`` and ``addresses`` are the JSON of ``ip -j -4 route`` and ``ip -j -4 addr``, ``resolvers``
-    the text of resolv.conf(5). Default routes overlap nothing.
+    the text of resolv.conf(5). Default routes overlap nothing, and what is on the interface ``own`` is ours.
     """
     network = ipaddress.ip_network(wanted)
     found = [
         (f"the route to {route['dst']} by {route.get('dev', '?')}", route["dst"])
         for route in json.loads(routes)
-        if route["dst"] != "default"
+        if route["dst"] != "default" and route.get("dev") != own
     ]
     found += [
         (f"the address {address['local']} of {link['ifname']}", address["local"])
         for link in json.loads(addresses)
+        if link["ifname"] != own
         for address in link.get("addr_info", [])
     ]
     found += [
@@ -136,8 +137,8 @@ def _make(profile: Profile, images: dict[str, str], nodes: dict[str, str], spec:
         images["node-agent"],
         ["--label", f"{LABEL}={profile.cluster}", "--label", f"{SPEC}={spec}"],
     )
-    remove_outside(profile)
     _check_range(profile, agent)
+    remove_outside(profile)
     # Not --internal: Docker's rules for that also drop what the gateway carries between the two networks.
     network = [
         "--opt",
@@ -195,7 +196,7 @@ def _check_range(profile: Profile, agent: str) -> None:
     look = "ip -j -4 route; echo; ip -j -4 addr; echo; cat /etc/resolv.conf"
     told = docker("run", "--rm", "--network", "host", "--user", "0", agent, "sh", "-c", look)
     routes, addresses, resolvers = (*(line for line in told.splitlines() if line.startswith("[")), told)
-    taken = overlapping(profile.outside_range, routes, addresses, resolvers)
+    taken = overlapping(profile.outside_range, routes, addresses, resolvers, profile.outside_bridge)
     if taken:
         raise PodpathError(
             f"the outside range {profile.outside_range} overlaps {taken}: choose a free one as "

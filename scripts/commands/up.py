@@ -34,7 +34,7 @@ def up(
 ) -> int:
     """From a bare machine to a verdict: tools, cluster, images, pulumi up, probes, report."""
     profile = profile_of(stack)
-    chosen = chosen_labs(labs)
+    chosen, _ = chosen_labs(labs), profile.outside_range  # bad input ends here, before anything is made
     begun = time.monotonic()
     private_folder(STATE)
     with cluster.lock(profile.cluster):

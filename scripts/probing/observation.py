@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from labs.model import HEADER_PEER, HEADER_POD
+from labs.model import HEADER_PEER, HEADER_POD, Masqueraded
 from scripts.evidence.agent import Kernel
 from scripts.evidence.conntrack import Entry
+from scripts.evidence.rules import Rules
 from scripts.evidence.trace import Trace
 from scripts.probing.curl import Answer
 from scripts.probing.plan import Step
@@ -93,16 +94,21 @@ def _tracked(seen: Observation) -> list[str]:
 
 
 def _counted(seen: Observation) -> list[str]:
-    """What the rules for the Service that was asked counted during the run, on the nodes of the probe."""
+    """What the rules that concern the probe counted during the run, on the nodes of the probe."""
     target, told = seen.step.work.target, []
+    masked = any(isinstance(expected, Masqueraded) for expected in seen.step.probe.expect)
     for node in _nodes(seen):
-        grown = seen.kernel.grown.get(node)
-        if not grown or not target or not target.service:
-            continue
-        for key, entry in grown.of(f"{target.service.namespace}/{target.service.name}").entries.items():
-            if entry.packets:
-                behind = ", ".join(f"{b.address} {float(b.share):.1%} +{b.packets}" for b in entry.backends)
-                told.append(f"{node}: rule {entry.name} at {key} counted +{entry.packets} ({behind})")
+        grown = seen.kernel.grown.get(node, Rules())
+        if target and target.service:
+            for key, entry in grown.of(f"{target.service.namespace}/{target.service.name}").entries.items():
+                if entry.packets:
+                    behind = ", ".join(
+                        f"{b.address} {float(b.share):.1%} +{b.packets}" for b in entry.backends
+                    )
+                    told.append(f"{node}: rule {entry.name} at {key} counted +{entry.packets} ({behind})")
+        for rule in grown.masquerades if masked else ():
+            if rule.packets:
+                told.append(f"{node}: rule -A {rule.chain} {rule.rule} counted +{rule.packets}")
     return told
 
 

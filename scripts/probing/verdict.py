@@ -56,7 +56,7 @@ class Failure(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """What one expectation came to. ``why`` is empty when it passed."""
+    """What one expectation came to. ``why`` says what was measured when it passed, and may be empty then."""
 
     verdict: Verdict
     failure: Failure | None = None
@@ -64,6 +64,11 @@ class Finding:
 
 
 PASSED = Finding(Verdict.PASSED)
+
+
+def passed(told: str) -> Finding:
+    """The expectation holds, with these figures."""
+    return Finding(Verdict.PASSED, None, told)
 
 
 def failed(failure: Failure, why: str) -> Finding:
@@ -91,7 +96,9 @@ def combined(findings: Iterable[Finding]) -> Finding:
         for finding in told:
             if finding.verdict is verdict:
                 return finding
-    return PASSED if told else inconclusive(Failure.NO_JUDGE, "the probe expects nothing")
+    if not told:
+        return inconclusive(Failure.NO_JUDGE, "the probe expects nothing")
+    return next((finding for finding in told if finding.why), PASSED)
 
 
 @dataclass(frozen=True)

@@ -141,7 +141,7 @@ def _draw(run: RunFinished, out: TextIO) -> None:
             sign, colour = STYLE[result.verdict]
             told = Text(result.sentence)
             for line in below(result):
-                told.append(f"\n{line}", style=colour)
+                told.append(f"\n{line}", style="dim" if result.verdict is Verdict.PASSED else colour)
             table.add_row(Text(f"{sign} {result.verdict}", style=colour), result.id, told)
         console.print(table)
     claims = _table("claims")
@@ -170,7 +170,7 @@ def _table(title: str) -> Table:
 
 
 def below(result: Result) -> list[str]:
-    """What stands under a probe's line: why it did not pass, how to see it, which view is missing."""
+    """What stands under a probe's line: why it did not pass or what was measured, and what is missing."""
     lines = []
     finding = result.finding
     if finding.why:

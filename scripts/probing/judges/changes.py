@@ -9,7 +9,8 @@ from labs import model
 from scripts.probing.chance import both_tails
 from scripts.probing.judges.base import judge
 from scripts.probing.observation import Observation
-from scripts.probing.verdict import PASSED, Failure, Finding, failed, inconclusive
+from scripts.probing.verdict import PASSED, Failure, Finding, failed, inconclusive, passed
+from scripts.waiting import TIMEOUTS
 
 
 def _problem(facts: Mapping[str, Any]) -> Finding | None:
@@ -47,7 +48,25 @@ def _(expected: model.FollowsLabels, seen: Observation) -> Finding:
 
 @judge.register
 def _(expected: model.Converges, seen: Observation) -> Finding:
-    return _problem(seen.facts) or PASSED
+    """A change is never followed before it was made, nor later than was waited for: else a clock jumped."""
+    facts = seen.facts
+    if problem := _problem(facts):
+        return problem
+    rules = {**facts["rule there after ms"], **facts["rule gone after ms"]}
+    delays = [*facts["rule there after ms"].values(), *facts["rule gone after ms"].values()]
+    delays += [facts["first answer after ms"], facts["last wrong answer after ms"]]
+    if min(delays) < 0 or max(delays) > 1000 * 2 * TIMEOUTS.follow:
+        told = f"{min(delays)} ms to {max(delays)} ms"
+        return inconclusive(Failure.NO_EVIDENCE, f"the delays ({told}) cannot be: a clock jumped")
+    silent = {node.name for node in seen.view.snapshot.nodes} - {*rules}
+    if silent:
+        return inconclusive(Failure.NO_EVIDENCE, f"no rules were watched on {', '.join(sorted(silent))}")
+    there, gone = (max(facts[f"rule {state} after ms"].values()) for state in ("there", "gone"))
+    return passed(
+        f"the last node's rule was there after {there:.0f} ms and gone after {gone:.0f} ms; "
+        f"first answer after {facts['first answer after ms']:.0f} ms, "
+        f"last wrong one after {facts['last wrong answer after ms']:.0f} ms"
+    )
 
 
 @judge.register
@@ -65,7 +84,9 @@ def _(expected: model.FailsByShare, seen: Observation) -> Finding:
     if both_tails(hung, asked, share) < expected.false_alarm:
         told = f"{hung} of {asked} connections failed, the Pod's share is {share:.1%}"
         return failed(Failure.WRONG_SHARE, told)
-    return PASSED
+    return passed(
+        f"{hung} of {asked} connections failed ({hung / asked:.1%}), the Pod's share is {share:.1%}"
+    )
 
 
 @judge.register
@@ -80,7 +101,7 @@ def _(expected: model.NoneFails, seen: Observation) -> Finding:
         )
     if not facts["hangs"]:
         return inconclusive(Failure.CONTROL_FAILED, f"{facts['Pod']} did not hang when it was asked itself")
-    return PASSED
+    return passed(f"none of {facts['asked']} connections failed, while a request to the Pod itself hung")
 
 
 @judge.register

@@ -9,7 +9,7 @@ from scripts.evidence.rules import Masquerade, ServiceKey, differs
 from scripts.probing.curl import Answer
 from scripts.probing.judges.base import each, failure_of, judge
 from scripts.probing.observation import Observation
-from scripts.probing.verdict import PASSED, Failure, Finding, failed, inconclusive
+from scripts.probing.verdict import PASSED, Failure, Finding, failed, inconclusive, passed
 
 WILDCARDS = {"0.0.0.0", "*", "::"}
 
@@ -160,7 +160,7 @@ def _(expected: model.ModeInForce, seen: Observation) -> Finding:
 def _(expected: model.FollowsRules, seen: Observation) -> Finding:
     told, decision = str(seen.facts.get("told", "")), seen.facts.get("decision")
     if decision == "fair":
-        return PASSED
+        return passed(told)
     if decision == "unfair":
         return failed(Failure.NOT_BALANCED, told)
     return inconclusive(Failure.NOT_BALANCED, told or str(seen.facts.get("problem", "nothing was asked")))
