@@ -51,7 +51,7 @@ class ForwardedFor:
     """The backend was told the client's address, or its gateway's, in X-Forwarded-For."""
 
     def __str__(self) -> str:
-        return "the backend sees the client in X-Forwarded-For"
+        return "X-Forwarded-For names the client, or the gateway in front of it"
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from scripts.probing.verdict import Verdict
 def probe(
     stack: Stack = "kind",
     lab: Annotated[str, typer.Option(help="Only the probes of this lab.")] = "",
-    k: Annotated[str, typer.Option("-k", help="Only probes with this text in id, claim or sentence.")] = "",
+    k: Annotated[str, typer.Option("-k", help="Only this probe or claim, or what has this text.")] = "",
     list_: Annotated[bool, typer.Option("--list", help="List the probes; needs no cluster.")] = False,
     json: Annotated[str, typer.Option(metavar="FILE", help="Write the run as JSON.")] = "",
     junit: Annotated[str, typer.Option(metavar="FILE", help="Write the run as JUnit XML.")] = "",
@@ -44,16 +44,17 @@ def probe(
 def chosen(lab: str, text: str) -> list[tuple[str, Probe]]:
     """The probes (with their lab) that the filters leave, and the positive controls that they need.
 
+    A text that is a probe's or a claim's id means just these; any other one is looked for everywhere.
+
     Raises UsageError for an unknown lab or a text that nothing has.
     """
     if lab and lab not in LABS:
         raise UsageError(f"there is no lab {lab!r}: choose from {', '.join(LABS)}.")
     every = [(name, one) for name in LABS for one in probes_of(name)]
-    wanted = {
-        one.id
-        for name, one in every
-        if lab in ("", name) and text.lower() in f"{one.id} {one.claim} {one}".lower()
-    }
+    here = [one for name, one in every if lab in ("", name)]
+    sought = text.lower()
+    wanted = {one.id for one in here if sought in (one.id.lower(), one.claim.lower())}
+    wanted = wanted or {one.id for one in here if sought in f"{one.id} {one.claim} {one}".lower()}
     if not wanted:
         raise UsageError(f"no probe has {text!r} in its id, claim or sentence: see scripts/probe --list.")
     controls = {one.id: one.controls for _, one in every}
@@ -77,7 +78,8 @@ def following(run: RunFinished) -> str:
         for result in run.results:
             if result.verdict is verdict:
                 return f"Next: scripts/probe {run.stack} -k {result.id}"
-    return f"Next: scripts/down {run.stack}"
+    part = len(run.results) < sum(len(probes_of(name)) for name in LABS)
+    return f"Next: scripts/{'probe' if part else 'down'} {run.stack}"
 
 
 def _run(

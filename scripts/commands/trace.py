@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from labs.model import Get, Probe
+from labs.model import HEADER_CONTAINER, HEADER_NODE, HEADER_PEER, HEADER_POD, Get, Probe
 from scripts.cluster.profile import profile_of
 from scripts.commands.shell import Stack, start
 from scripts.errors import EXIT_FAILED, EXIT_OK, PodpathError, UsageError
@@ -17,9 +17,10 @@ from scripts.probing import curl
 from scripts.probing.cluster import RealExecutor, view_of
 from scripts.probing.executor import CompletedExec, PodExecError
 from scripts.probing.peername import Where, destination_of, destinations, source_of, sources
+from scripts.probing.places import agents
 from scripts.probing.plan import plan_of
 from scripts.probing.tracing import places, trace_of, wirings
-from scripts.progress import step
+from scripts.progress import say, step
 from scripts.reporting.hops import drawn
 
 
@@ -57,7 +58,7 @@ def trace(
 
     with ThreadPoolExecutor(12) as threads, step(f"trace {probe.source} → {ask.to}"):
         wiring = threads.submit(
-            lambda: wirings(view, collect(view.agents(), (), execute, threads, forget), execute)
+            lambda: wirings(view, collect(agents(view), (), execute, threads, forget), execute)
         )
         with capturing(places(view), execute, threads, forget) as captures:
             try:
@@ -67,16 +68,26 @@ def trace(
     seen = trace_of(asked, view, captures, wiring.result())
     (answer,) = curl.parse(done.stdout, asked.work.requests).values()
     print(drawn(seen, f"{probe.source} → {ask.to}"))
-    if isinstance(answer, str):
-        print(f"\nanswer: {answer}")
-    elif answer.exitcode:
-        print(f"\nanswer: none, {answer.error} (curl exit {answer.exitcode})")
-    else:
-        print(f"\nanswer: HTTP {answer.status} from {' '.join(answer.server.values())}")
+    print(f"\nanswer: {_told(answer)}")
+    if seen.hops and not seen.answered:
+        print(f"last seen: {seen.hops[-1].node} {seen.hops[-1].interface.name} {seen.hops[-1].direction}")
     if seen.problem:
         print(f"the trace may be incomplete: {seen.problem}")
-    print(f"Next: scripts/probe {stack}")
+    say(f"Next: scripts/probe {stack}")
     return EXIT_OK if seen.hops and not seen.problem else EXIT_FAILED
+
+
+def _told(answer: curl.Answer | str) -> str:
+    """What came back, in words."""
+    if isinstance(answer, str):
+        return answer
+    if answer.exitcode:
+        return f"none, {answer.error} (curl exit {answer.exitcode})"
+    server = answer.server
+    who = f"{server.get(HEADER_POD, 'somebody without an identity')}/{server.get(HEADER_CONTAINER, '')}"
+    where = f" on {server[HEADER_NODE]}" if HEADER_NODE in server else ""
+    saw = f", which saw {server[HEADER_PEER]}" if HEADER_PEER in server else ""
+    return f"HTTP {answer.status} from {who}{where}{saw}"
 
 
 if __name__ == "__main__":

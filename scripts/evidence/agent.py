@@ -13,7 +13,6 @@ from scripts.evidence.rules import Rules, delta
 from scripts.evidence.rules import read as read_rules
 from scripts.probing import sections
 from scripts.probing.executor import CompletedExec, Executor, Place, PodExecError
-from scripts.probing.snapshot import PodInfo
 
 BRIDGE_SWITCH = "/proc/sys/net/bridge/bridge-nf-call-iptables"
 PROXY_MODE = "http://127.0.0.1:10249/proxyMode"
@@ -126,7 +125,7 @@ def listeners(text: str) -> set[Listener]:
 
 
 def collect(
-    agents: Mapping[str, PodInfo],
+    agents: Mapping[str, Place],
     clients: Iterable[str],
     execute: Executor,
     threads: Threads,
@@ -137,10 +136,8 @@ def collect(
     asked = commands(clients)
 
     def ask(node: str) -> NodeView:
-        pod = agents[node]
-        place = Place(pod.containers[0], pod.namespace, pod.name, pod.uid, pod.ip, node)
         try:
-            done = execute(place, sections.script(asked))
+            done = execute(agents[node], sections.script(asked))
         except PodExecError as error:
             return NodeView(problem=str(error))
         raw(f"{name}-{node}", done)

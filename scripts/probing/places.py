@@ -77,10 +77,15 @@ def _(source: model.KubeProxy, view: View) -> Place:
 
 def agent_on(node: str, view: View) -> Place:
     """The node agent of a node, on the node's own network; raises MissingPeer where there is none."""
-    agent = view.agents().get(node)
+    agent = agents(view).get(node)
     if agent is None:
         raise MissingPeer(f"no node-agent is ready on {node}: look with kubectl -n podpath-system get pods")
-    return place_in(agent, agent.containers[0])
+    return agent
+
+
+def agents(view: View) -> dict[str, Place]:
+    """The node agents by node."""
+    return {node: place_in(pod, pod.containers[0]) for node, pod in view.agents().items()}
 
 
 def place_in(pod: PodInfo, container: str) -> Place:

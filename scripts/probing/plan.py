@@ -14,7 +14,7 @@ from functools import singledispatch
 from labs import model
 from scripts.probing.curl import Request
 from scripts.probing.executor import Place
-from scripts.probing.places import Target, full_name, place_in, place_of, target_of
+from scripts.probing.places import Target, agent_on, full_name, place_in, place_of, target_of
 from scripts.probing.verdict import Failure, Finding, failed, skipped
 from scripts.probing.view import MissingPeer, NotHere, View
 from scripts.waiting import TIMEOUTS
@@ -26,6 +26,8 @@ BIND = (
 )
 """Listens on each port in turn and says "PORT ok" or "PORT <the error>"; perl is in every workload."""
 
+KERNEL_MODES = {"ipvs": "/proc/net/ip_vs"}
+"""Modes of kube-proxy that want more of the kernel than netfilter, and what shows that it is there."""
 PLAIN = (
     "use Socket; my ($ip, $port, $line) = @ARGV; alarm 5; socket(my $s, PF_INET, SOCK_STREAM, 0) or die $!;"
     ' connect($s, sockaddr_in($port, inet_aton($ip))) or die "$!\\n"; $| = 1; print "connected\\n";'
@@ -188,6 +190,10 @@ def _(ask: model.ProxyMode, probe: str, place: Place, view: View) -> Work:
         return ("/usr/local/bin/kube-proxy", f"--proxy-mode={mode}", "--write-config-to=/dev/null")
 
     asked = {"mode": ask.mode, "control": ask.control}
+    if ask.mode in KERNEL_MODES:
+        look = Command(agent_on(place.node, view), f"{probe}/kernel", ("test", "-e", KERNEL_MODES[ask.mode]))
+        tries = [Command(place, f"{probe}/{key}", tried(mode)) for key, mode in asked.items()]
+        return Work(commands=(look, *tries))
     return Work(commands=tuple(Command(place, f"{probe}/{key}", tried(mode)) for key, mode in asked.items()))
 
 

@@ -22,6 +22,7 @@ from scripts.probing.cluster import Api
 from scripts.probing.executor import CompletedExec, Executor, Place, PodExecError
 from scripts.probing.judges import judge
 from scripts.probing.observation import Observation, receipt_of
+from scripts.probing.places import agents
 from scripts.probing.plan import Plan, Step, plan_of
 from scripts.probing.scenarios import Stage, is_scenario, play, runs_alone
 from scripts.probing.tracing import places, trace_of, wirings
@@ -203,7 +204,7 @@ class _Run:
     def _collect(self, clients: set[str], threads: ThreadPoolExecutor, name: str) -> Kernel:
         """The nodes' view now, with the connections that ``clients`` (IPs) opened."""
         begun = time.monotonic()
-        kernel = collect(self.view.agents(), clients, self.execute, threads, self._raw, name)
+        kernel = collect(agents(self.view), clients, self.execute, threads, self._raw, name)
         self._told.put(events.EvidenceCollected(name, time.monotonic() - begun))
         self._flush()
         return kernel

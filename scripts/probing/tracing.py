@@ -12,6 +12,7 @@ from scripts.evidence.trace import Capture, Hop, Interface, Kind, Start, Trace, 
 from scripts.probing import sections
 from scripts.probing.executor import Executor, Place, PodExecError
 from scripts.probing.judges.traces import GATEWAY
+from scripts.probing.places import agents
 from scripts.probing.plan import Step
 from scripts.probing.view import View
 
@@ -20,11 +21,8 @@ TUNNELS = ("vxlan", "geneve", "ipip", "gre", "wireguard")
 
 def places(view: View) -> dict[str, Place]:
     """Where to capture, by name: every node, and the gateway to the outside where there is one."""
-    found = {
-        node: Place(pod.containers[0], pod.namespace, pod.name, pod.uid, pod.ip, node)
-        for node, pod in view.agents().items()
-    }
-    return found | ({GATEWAY: Place(view.outside.gateway)} if view.outside else {})
+    gateway = {GATEWAY: Place(view.outside.gateway)} if view.outside else {}
+    return agents(view) | gateway
 
 
 def wirings(view: View, kernel: Kernel, execute: Executor) -> dict[str, Wiring]:

@@ -195,8 +195,14 @@ def summary(run: RunFinished) -> str:
     probes = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
     claims = Counter(claim.verdict for claim in run.claims.values())
     told = ", ".join(f"{claims[verdict]} {verdict}" for verdict in ClaimVerdict if claims[verdict])
-    sums = f"{len(run.results)} probes: {probes or 'none'}; {len(run.claims)} claims: {told}"
+    sums = (
+        f"{_many(len(run.results), 'probe')}: {probes or 'none'}; {_many(len(run.claims), 'claim')}: {told}"
+    )
     return f"{sums}; {run.seconds:.1f} s"
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def listing(probes: Iterable[tuple[str, Probe]]) -> str:

@@ -62,7 +62,7 @@ def test_client_is_restricted_though_its_namespace_is_not(stage: Stage) -> None:
     assert "tolerations" not in spec
 
 
-def test_agent_has_two_capabilities_on_every_node_and_says_why(stage: Stage) -> None:
+def test_agent_has_three_capabilities_on_every_node_and_says_why(stage: Stage) -> None:
     spec = stage.pods()[AGENT]
     assert spec["hostNetwork"] is True
     assert not {"hostPID", "hostIPC"} & {*spec}
@@ -71,7 +71,7 @@ def test_agent_has_two_capabilities_on_every_node_and_says_why(stage: Stage) -> 
     (container,) = spec["containers"]
     assert container["securityContext"] == {
         **DROP_ALL,
-        "capabilities": {"drop": ["ALL"], "add": ["NET_ADMIN", "NET_RAW"]},
+        "capabilities": {"drop": ["ALL"], "add": ["NET_ADMIN", "NET_RAW", "SETGID"]},
     }
     template = stage.one("DaemonSet", "node-agent")["spec"]["template"]
     assert "one exception to least rights" in template["metadata"]["annotations"]["podpath/rights"]

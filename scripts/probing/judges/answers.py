@@ -60,6 +60,10 @@ def _translated(whose: str, seen: Observation, ip: str) -> Finding:
         wanted.discard("127.0.0.1")
     if ip in wanted:
         return PASSED
+    problem = seen.kernel.problem(node.name for node in seen.view.snapshot.nodes) if whose == "node" else ""
+    if problem:
+        told = f"the server saw {ip or 'nobody'}, and not every node's addresses are known: {problem}"
+        return inconclusive(Failure.NO_EVIDENCE, told)
     return failed(Failure.WRONG_SOURCE, f"the server saw {ip or 'nobody'}, no address of {_owner(whose)}")
 
 

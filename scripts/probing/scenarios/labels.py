@@ -12,6 +12,7 @@ from labs import model
 from scripts.errors import PodpathError
 from scripts.probing import background
 from scripts.probing.observation import Observation
+from scripts.probing.places import agents
 from scripts.probing.scenarios.stage import Stage, by_pod, play
 from scripts.probing.snapshot import PodInfo
 from scripts.waiting import TIMEOUTS, eventually
@@ -122,7 +123,7 @@ def _(ask: model.Converge, stage: Stage) -> Observation:
 
 def _watched(ask: model.Converge, stage: Stage, pod: PodInfo) -> dict[str, Any]:
     """The delays of both changes in milliseconds; the clocks of kind's nodes are one."""
-    places = stage.agents()
+    places = agents(stage.view)
     modes = {node: stage.before.nodes[node].rules.mode for node in places}
     strange = [node for node, mode in modes.items() if mode not in LISTINGS]
     if strange:
@@ -159,7 +160,7 @@ def _watched(ask: model.Converge, stage: Stage, pod: PodInfo) -> dict[str, Any]:
         "rule there after ms": {node: _ms(times[1], joined) for node, times in told.items()},
         "first answer after ms": _ms(min(right), joined),
         "rule gone after ms": {node: _ms(times[2], left) for node, times in told.items()},
-        "last wrong answer after ms": _ms(max(wrong), left) if wrong else 0.0,
+        "last wrong answer after ms": _ms(max(wrong), left) if wrong else None,
         "requests": len(answers),
     }
 

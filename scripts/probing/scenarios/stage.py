@@ -14,7 +14,7 @@ from labs import model
 from scripts.evidence.agent import Kernel
 from scripts.probing import curl
 from scripts.probing.cluster import Api
-from scripts.probing.executor import CompletedExec, Executor, Place
+from scripts.probing.executor import CompletedExec, Executor
 from scripts.probing.observation import Observation
 from scripts.probing.places import Target
 from scripts.probing.plan import Step, requests_to
@@ -61,13 +61,6 @@ class Stage:
         namespace = self.view.namespace(lab)
         slices = self.api.get(f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices")["items"]
         return endpoints_of(slices).get((namespace, service), ())
-
-    def agents(self) -> dict[str, Place]:
-        """The node agents' places by node."""
-        return {
-            node: Place(pod.containers[0], pod.namespace, pod.name, pod.uid, pod.ip, node)
-            for node, pod in self.view.agents().items()
-        }
 
 
 def by_pod(answers: curl.Answers, pod: str) -> int:
