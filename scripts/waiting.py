@@ -44,10 +44,14 @@ class Timeouts:
 TIMEOUTS = Timeouts()
 
 
+class Late(PodpathError):
+    """What was waited for did not come in time."""
+
+
 def eventually(condition: Callable[[], T | None], deadline: float, what: str, every: float = 0.1) -> T:
     """The first truthy value of ``condition``, asked every ``every`` seconds for ``deadline`` seconds.
 
-    Raises PodpathError, naming ``what`` was waited for, when the deadline passes.
+    Raises Late, naming ``what`` was waited for, when the deadline passes.
     """
     end = time.monotonic() + deadline
     pause = threading.Event()
@@ -56,5 +60,5 @@ def eventually(condition: Callable[[], T | None], deadline: float, what: str, ev
         if value:
             return value
         if time.monotonic() >= end:
-            raise PodpathError(f"waited {deadline:.0f} s for {what} in vain.")
+            raise Late(f"waited {deadline:.0f} s for {what} in vain.")
         pause.wait(every)

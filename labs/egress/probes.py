@@ -87,7 +87,7 @@ PROBES: tuple[Probe, ...] = (
         "E5",
         OnNode(),
         Get(Pod(LAB, "traveller", 80), "/whoami"),
-        (BY, NotTranslated()),
+        (BY, SeesSource("node")),
         instead="an outside machine cannot reach a Pod's IP, but every node of the cluster can",
     ),
 )

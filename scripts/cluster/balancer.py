@@ -89,14 +89,9 @@ def ensure_balancer(profile: Profile, registry: str | None, fresh: bool) -> None
     def ready() -> bool:
         if pid_of(profile) is None:
             raise PodpathError(f"the load balancer (cloud-provider-kind) ended at once: read {log}.")
-        return f"cluster {profile.cluster}" in log.read_text(errors="replace")
+        return {*kubectl(profile, "get", "crds", "--output", "name", check=False).split()} >= GATEWAY_API
 
-    eventually(ready, TIMEOUTS.balancer, "the load balancer to find the cluster")
-    eventually(
-        lambda: set(kubectl(profile, "get", "crds", "--output", "name", check=False).split()) >= GATEWAY_API,
-        TIMEOUTS.balancer,
-        "the load balancer to bring the Gateway API to the cluster",
-    )
+    eventually(ready, TIMEOUTS.balancer, "the load balancer to find the cluster and bring it the Gateway API")
 
 
 def stop_balancer(profile: Profile) -> list[str]:

@@ -126,7 +126,7 @@ def _note(profile: Profile) -> str:
 
 
 def _host_rule(profile: Profile, network: str, agent_image: str, action: str, check: bool = False) -> bool:
-    form = '{{.Id}} {{index .Options "com.docker.network.bridge.name"}}'
+    form = '{{.Id}} {{with index .Options "com.docker.network.bridge.name"}}{{.}}{{end}}'
     id, _, named = docker("network", "inspect", "--format", form, network).partition(" ")
     bridge = named or f"br-{id[:12]}"
     note = ["-m", "comment", "--comment", _note(profile)]

@@ -86,9 +86,8 @@ def _timed(name: str, stack: str, *args: str) -> tuple[float, list[tuple[str, fl
     done = subprocess.run([ROOT / "scripts" / name, *args, stack], capture_output=True, text=True)
     took = time.monotonic() - begun
     if done.returncode:
-        raise PodpathError(
-            f"scripts/{name} {stack} ended with {done.returncode}: run it and read its report."
-        )
+        said = (done.stderr.strip().splitlines() or ["nothing"])[-1]
+        raise PodpathError(f"scripts/{name} {stack} ended with {done.returncode}, saying: {said}")
     steps = re.findall(r"^✓ (.+) \((\d+\.\d) s\)$", done.stderr, re.MULTILINE)
     return took, [(step, float(seconds)) for step, seconds in steps]
 

@@ -16,4 +16,5 @@ def binomial_tail(least: int, trials: int, chance: float) -> float:
 
 def both_tails(seen: int, trials: int, chance: float) -> float:
     """How probable a count at least this far out is, on its own side, doubled (0 to 1)."""
-    return min(1.0, 2 * min(binomial_tail(seen, trials, chance), 1 - binomial_tail(seen + 1, trials, chance)))
+    least, most = binomial_tail(seen, trials, chance), binomial_tail(trials - seen, trials, 1 - chance)
+    return min(1.0, 2 * min(least, most))

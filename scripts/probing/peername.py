@@ -7,8 +7,8 @@ from difflib import get_close_matches
 from typing import Literal
 
 from labs import LABS, model
-from scripts.errors import UsageError
-from scripts.probing.view import View
+from scripts.errors import PodpathError, UsageError
+from scripts.probing.view import MissingPeer, View
 
 SOURCES = "client-N, node-N, outside, or LAB/WORKLOAD[/CONTAINER]"
 DESTINATIONS = (
@@ -33,7 +33,10 @@ def source_of(text: str, view: View) -> model.Source:
     if not workload:
         raise UsageError(_unknown(text, SOURCES, sources(view)))
     _known(lab, workload, "pods", view, text, SOURCES, sources(view))
-    pod = view.pods(lab, workload)[0]
+    try:
+        pod = view.pods(lab, workload)[0]
+    except MissingPeer as reason:
+        raise PodpathError(f"{reason}.") from None
     if container and container not in pod.containers:
         raise UsageError(f"{workload} of {lab} has no container {container!r}: {', '.join(pod.containers)}.")
     return model.Container(lab, workload, container or pod.containers[0])
@@ -45,7 +48,7 @@ def destination_of(text: str, view: View, where: Where = "any node") -> model.De
         return model.Host("near" if text == "near" else "outside")
     if routed := _ROUTED.fullmatch(text):
         lab, kind, name, host = routed.groups()
-        _known(lab, "", "pods", view, text, DESTINATIONS, destinations(view))
+        _known(lab, name, "ingresses", view, text, DESTINATIONS, destinations(view))
         return model.Ingress(lab, name, host) if kind == "ingress" else model.Gateway(lab, name, host)
     placed = _PLACED.fullmatch(text)
     if not placed or int(placed[4]) > 65535:
@@ -58,7 +61,9 @@ def destination_of(text: str, view: View, where: Where = "any node") -> model.De
     if kind == "balancer":
         return model.Balancer(lab, name, port)
     if kind == "nodeport":
-        return model.NodePort(lab, name, port, "node without a Pod")
+        occupied = {endpoint.node for endpoint in view.endpoints(lab, name)}
+        bare = any(node.name not in occupied for node in view.snapshot.workers)
+        return model.NodePort(lab, name, port, "node without a Pod" if bare else "node with a Pod")
     return model.Pod(lab, name, port, where)
 
 
@@ -75,8 +80,11 @@ def destinations(view: View) -> list[str]:
     for lab, told in _labs(view):
         for service, of in told["services"].items():
             ports = [int(port) for port in of["ports"].values()]
+            there = view.snapshot.services.get((view.namespace(lab), service))
+            if there is None or there.cluster_ip in ("", "None"):
+                continue
             found += [f"{lab}/service/{service}:{port}" for port in ports]
-            if view.snapshot.services[view.namespace(lab), service].balancer_ips:
+            if there.balancer_ips:
                 found += [f"{lab}/balancer/{service}:{port}" for port in ports]
                 found += [f"{lab}/nodeport/{service}:{port}" for port in ports]
         for workload in told["pods"]:

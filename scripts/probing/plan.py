@@ -1,7 +1,7 @@
 """From probes to work: what each asks for, grouped by source, so that one exec carries many.
 
 A new kind of ask registers its handler with ``work_of``; one that changes the cluster registers a
-scenario instead (``scripts.probing.scenario``).
+scenario instead (``scripts.probing.scenarios``).
 """
 
 from __future__ import annotations

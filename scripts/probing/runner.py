@@ -119,11 +119,7 @@ class _Run:
                 seen = replace(sampled[id], kernel=kernel)
             else:
                 seen = replace(_observed(step, self.view, kernel, harvest), trace=traces.get(id))
-            gone = {
-                step.place.uid,
-                step.work.target.pod.uid if step.work.target and step.work.target.pod else "",
-            }
-            for uid in gone & replaced.keys():
+            for uid in _uids(step, self.view) & replaced.keys():
                 why = f"the Pod {replaced[uid]} was replaced while it was asked"
                 seen = replace(seen, lost=inconclusive(Failure.POD_REPLACED, why))
             judged[id] = self._judged(seen)
@@ -284,6 +280,17 @@ def _proxies(step: Step) -> set[str]:
         if step.work.target and isinstance(to, Balancer | Ingress | Gateway)
         else set()
     )
+
+
+def _uids(step: Step, view: View) -> set[str]:
+    """Of every Pod that has a part in a step: its source, its target, and who is behind the Service asked."""
+    target, found = step.work.target, {step.place.uid}
+    if target and target.pod:
+        found.add(target.pod.uid)
+    if target and target.service:
+        behind = {endpoint.ip for endpoint in view.endpoints(target.lab, target.service.name)}
+        found |= {pod.uid for pod in view.snapshot.pods if pod.ip in behind}
+    return found
 
 
 def _observed(step: Step, view: View, kernel: Kernel, harvest: Harvest) -> Observation:

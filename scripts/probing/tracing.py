@@ -42,10 +42,13 @@ def trace_of(step: Step, view: View, captures: Captures, wired: Mapping[str, Wir
     """The one request of a traced step, hop by hop."""
     (request,), target = step.work.requests, step.work.target
     taken = [
-        Capture(name, captured.packets, interfaces(wired.get(name, Wiring()), name, view), captured.problem)
+        Capture(name, captured.packets, interfaces(wiring, name, view), captured.problem or _unread(wiring))
         for name, captured in captures.by_place.items()
+        for wiring in [wired.get(name, Wiring())]
         if name != GATEWAY or _passes_gateway(step, view)
     ]
+    unseen = [node.name for node in view.snapshot.nodes if node.name not in captures.by_place]
+    taken += [Capture(name, (), {}, "no node-agent is ready there") for name in unseen]
     source = step.place.ip or (view.outside.outside_ip if view.outside else "")
     start = Start(source, target.address, target.port) if target and source else None
     trace = follow(taken, request.nonce, start)
@@ -57,6 +60,10 @@ def _passes_gateway(step: Step, view: View) -> bool:
     """Whether the request comes from the outside or goes there; else the gateway's capture is none of its."""
     world, target = view.outside, step.work.target
     return not step.place.pod or (world is not None and target is not None and world.outside_ip in target.ips)
+
+
+def _unread(wiring: Wiring) -> str:
+    return "" if wiring.links else "its interfaces could not be read"
 
 
 def interfaces(wiring: Wiring, name: str, view: View) -> dict[int, Interface]:

@@ -152,9 +152,14 @@ class ClaimResult:
 def claim_result(results: Sequence[Result]) -> ClaimResult:
     """A claim's end out of its probes: all must hold; skipped ones do not count unless all are.
 
-    A passed probe that refutes a part of the claim refutes it, with what is true instead.
+    A passed probe that refutes a part of the claim refutes it, with what is true instead; one that failed
+    says nothing against the claim.
     """
-    counted = [result for result in results if result.verdict is not Verdict.SKIPPED]
+    counted = [
+        result
+        for result in results
+        if result.verdict is not Verdict.SKIPPED and not (result.refutes and result.verdict is Verdict.FAILED)
+    ]
     if not counted:
         return ClaimResult(ClaimVerdict.NOT_APPLICABLE, results[0].finding.why if results else "")
     for verdict, end in (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections import Counter
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -37,6 +38,7 @@ class Record:
         self.folder = private_folder(runs / id)
         self._raw = private_folder(self.folder / "raw")
         self._events = (self.folder / "events.jsonl").open("a", buffering=1)
+        self._kept: Counter[str] = Counter()
         self._begun = time.monotonic()
 
     def __enter__(self) -> Record:
@@ -52,7 +54,9 @@ class Record:
     def __call__(self, event: Event) -> None:
         """Writes an event."""
         if isinstance(event, RawOutput):
-            stem = self._raw / re.sub(r"[^A-Za-z0-9.-]+", "_", event.name)
+            name = re.sub(r"[^A-Za-z0-9.-]+", "_", event.name)
+            self._kept[name] += 1
+            stem = self._raw / (f"{name}-{self._kept[name]}" if self._kept[name] > 1 else name)
             stem.with_name(stem.name + ".out").write_bytes(event.done.stdout)
             if event.done.stderr:
                 stem.with_name(stem.name + ".err").write_bytes(event.done.stderr)

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 
 from labs.claims import CLAIMS
-from labs.model import NoAnswer, PortTaken, Probe, Refused
+from labs.model import NameUnknown, NoAnswer, NotRouted, PortTaken, Probe, Refused
+from scripts.probing.scenarios import runs_alone
 
 
 def faults(probes: Mapping[str, Iterable[Probe]]) -> list[str]:
@@ -42,16 +43,26 @@ def _faults_of(probe: Probe, own: Mapping[str, Probe]) -> list[str]:
             said.append(f"{probe.id} is controlled by {control}, which its lab does not have")
         elif negative(own[control]):
             said.append(f"{probe.id} is controlled by {control}, which is negative itself")
+    said += [
+        f"{probe.id} is controlled by {control}, which runs after it"
+        for control in probe.controls
+        if control in own and _place(own[control], own) > _place(probe, own)
+    ]
     if negative(probe) and not any(own[c].source == probe.source for c in probe.controls if c in own):
         said.append(f"{probe.id} has no control from its own source {probe.source}")
     return said
+
+
+def _place(probe: Probe, own: Mapping[str, Probe]) -> int:
+    """When a probe runs: all that change nothing at once, then the others one by one."""
+    return 1 + [*own].index(probe.id) if runs_alone(probe.ask) else 0
 
 
 def negative(probe: Probe) -> bool:
     """Whether silence would satisfy the probe: then it needs a control that speaks."""
     if any(isinstance(each, PortTaken) for each in probe.expect):
         return False  # the ask names its own control port
-    return any(isinstance(each, NoAnswer | Refused) for each in probe.expect)
+    return any(isinstance(each, NoAnswer | Refused | NameUnknown | NotRouted) for each in probe.expect)
 
 
 def _labs(value: object) -> set[str]:

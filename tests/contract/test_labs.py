@@ -9,13 +9,30 @@ import pytest
 
 from labs import LABS, module_of, probes_of
 from labs.claims import CLAIMS
-from labs.model import AnsweredBy, Client, Container, Get, Localhost, NoAnswer, Outside, Pod, Probe
+from labs.model import (
+    AnsweredBy,
+    Client,
+    Container,
+    Get,
+    Localhost,
+    Name,
+    NameUnknown,
+    NoAnswer,
+    NotRouted,
+    Outside,
+    Plain,
+    Pod,
+    Probe,
+    Replace,
+    SameAddress,
+)
 from scripts.paths import ROOT
 from tests.contract.rules import faults
 
 EACH_LAB = pytest.mark.parametrize("lab", LABS)
 SERVER = Pod("pod-to-service", "frontend", 80)
 ALIVE = Probe("P1-alive", "P1", Client(), Get(SERVER), (AnsweredBy("pod-to-service", "frontend", "nginx"),))
+LATE = Probe("P1-late", "P1", Client(), Replace("pod-to-service", "x", "x", 80), (SameAddress(),))
 SILENT = Probe("P1-silent", "P1", Client(), Get(SERVER), (NoAnswer(),), ("P1-alive",))
 
 
@@ -79,6 +96,18 @@ def test_probes_are_listed_without_pulumi_and_without_a_client() -> None:
         (
             (ALIVE, Probe("P1-x", "P1", Outside(), Get(SERVER), (NoAnswer(),), ("P1-alive",))),
             "P1-x has no control from its own source outside",
+        ),
+        (
+            (Probe("P1", "P1", Client(), Get(Name("no.such")), (NameUnknown(),)),),
+            "P1 is negative and has no positive control",
+        ),
+        (
+            (Probe("P1", "P1", Client(), Plain(SERVER), (NotRouted(),)),),
+            "P1 is negative and has no positive control",
+        ),
+        (
+            (LATE, Probe("P1-x", "P1", Client(), Get(SERVER), (NoAnswer(),), ("P1-late",))),
+            "P1-x is controlled by P1-late, which runs after it",
         ),
         (
             (Probe("P1", "P1", Container("nope", "a", "b"), Get(Localhost(80)), ALIVE.expect),),

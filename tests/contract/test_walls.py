@@ -53,4 +53,11 @@ def test_a_package_imported_by_its_parent_is_seen() -> None:
 
 def test_labs_are_behind_their_walls() -> None:
     names = {str(path.relative_to(ROOT)) for path in guarded(WALLS[1], ROOT)}
-    assert {"labs/model.py", "labs/pod_to_service/probes.py"} <= names
+    assert {"labs/model.py", "labs/proofs.py", "labs/pod_to_service/probes.py"} <= names
+
+
+def test_every_noun_that_probes_use_is_behind_the_wall() -> None:
+    guards = {path for path in guarded(WALLS[1], ROOT) if path.parent == ROOT / "labs"}
+    used = {name for path in guards for name in imported(path.read_text()) if name.startswith("labs.")}
+    modules = {ROOT / f"{name.replace('.', '/')}.py" for name in used}
+    assert {path for path in modules if path.is_file()} <= guards

@@ -28,7 +28,7 @@ WALLS = (
             "labs/__init__.py",
             "labs/*/__init__.py",
             "labs/*/probes.py",
-            *(f"labs/{noun}.py" for noun in ("model", "claims", "peers", "asks", "expectations")),
+            *(f"labs/{noun}.py" for noun in ("model", "claims", "peers", "asks", "expectations", "proofs")),
         ),
         PULUMI | CLIENT | {"labs.lab", "labs.target", "labs.containers", "labs.deploy", "labs.platform"},
         "probes are listed, drawn and checked with no cluster",

@@ -41,7 +41,7 @@ PODS = {  # name: (namespace, app, ip, node, containers)
     "peer-0": (SERVICE_NS, "peer", "10.244.1.5", "worker-a", "nginx"),
     "peer-1": (SERVICE_NS, "peer", "10.244.2.5", "worker-b", "nginx"),
     "spare": (SERVICE_NS, "spare", "10.244.1.7", "worker-a", "nginx"),
-    "spare-ready": (SERVICE_NS, "spare-ready", "10.244.2.7", "worker-b", "nginx"),
+    "spare-ready": (SERVICE_NS, "spare-ready", "10.244.1.8", "worker-a", "nginx"),
     "traveller-1": (EGRESS_NS, "traveller", "10.244.1.12", "worker-a", "nginx"),
     "web-1": (L4_NS, "web", "10.244.1.13", "worker-a", "nginx webapp"),
     "shop-1": (INGRESS_NS, "shop", "10.244.1.6", "worker-a", "nginx webapp"),

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.evidence.agent import commands, listeners, node_view
 from scripts.evidence.conntrack import Entry, Flow, Index, parse
+from scripts.evidence.links import Wiring
 from scripts.probing.sections import Output
+from tests.unit import nodes
 
 SAMPLE = """\
 ipv4     2 tcp      6 119 TIME_WAIT src=10.244.2.12 dst=10.244.2.15 sport=58146 dport=80 src=10.244.2.15 dst=10.244.2.12 sport=80 dport=58146 [ASSURED] mark=0 use=1
@@ -91,24 +94,47 @@ def test_listeners_of_anything(text: str) -> None:
     listeners(text)
 
 
-def outputs(conntrack: Output) -> dict[str, Output]:
-    return {
-        "listeners": Output(SS, 0),
-        "addresses": Output("2: cbr0    inet 10.244.2.1/24 brd 10.244.2.255 scope global cbr0\n", 0),
-        "bridge": Output("1\n", 0),
-        "conntrack/10.244.2.12": conntrack,
+def outputs(conntrack: Output, **others: Output) -> dict[str, Output]:
+    node = "worker-b"
+    texts = {
+        "links": nodes.links(node, "cbr0"),
+        "addresses": nodes.addresses(node, "cbr0"),
+        "routes": nodes.routes(node, "cbr0"),
+        "fdb": nodes.fdb(node, "cbr0"),
+        "iptables": nodes.iptables({}, {}, 0),
+        "listeners": SS,
+        "bridge": "1\n",
+        "mode": "iptables",
     }
+    told = {key: Output(text, 0) for key, text in texts.items()}
+    return told | {"nft": Output("Error\n", 1), "conntrack/10.244.2.12": conntrack} | others
+
+
+ASKED = commands(["10.244.2.12"])
 
 
 def test_node_view_takes_all_sections() -> None:
-    view = node_view(outputs(Output(SAMPLE, 0)), commands(["10.244.2.12"]))
-    assert len(view.entries) == 5 and view.addresses == {"10.244.2.1"} and view.filters_bridge
+    view = node_view(outputs(Output(SAMPLE, 0)), ASKED)
+    assert len(view.entries) == 5 and view.addresses == {"127.0.0.1", "172.18.0.3", "10.244.2.1"}
+    assert view.filters_bridge and view.proxy_mode == "iptables" and ("127.0.0.1", 53) in view.listeners
+    assert view.wiring.named("cbr0") and view.rules.masquerades
     assert view.problem == ""
 
 
 def test_a_failing_collector_is_a_problem_and_no_exception() -> None:
-    asked = commands(["10.244.2.12"])
-    denied = node_view(outputs(Output("conntrack: Operation not permitted\n", 1)), asked)
+    denied = node_view(outputs(Output("conntrack: Operation not permitted\n", 1)), ASKED)
     assert denied.problem == "conntrack/10.244.2.12: conntrack: Operation not permitted"
-    nothing = node_view({}, asked)
+    nothing = node_view({}, ASKED)
     assert "no answer" in nothing.problem and not nothing.filters_bridge
+
+
+@pytest.mark.parametrize("key", ["links", "addresses", "routes", "fdb"])
+def test_a_wiring_that_cannot_be_read_is_a_problem_and_leaves_the_rest(key: str) -> None:
+    for output in (Output("not permitted\n", 1), Output("no json", 0)):
+        view = node_view(outputs(Output(SAMPLE, 0), **{key: output}), ASKED)
+        assert view.problem and view.wiring == Wiring() and len(view.entries) == 5
+
+
+@pytest.mark.parametrize("key", ["bridge", "nft", "mode"])
+def test_what_a_node_need_not_have_is_no_problem(key: str) -> None:
+    assert node_view(outputs(Output(SAMPLE, 0), **{key: Output("nothing\n", 1)}), ASKED).problem == ""

@@ -1,4 +1,4 @@
-"""Expectations about answers: honest, everything passes; each lie turns exact probes red, or leaves them open."""
+"""Expectations about answers: each lie turns exact probes red, or leaves them open, and no others."""
 
 from __future__ import annotations
 
@@ -7,10 +7,18 @@ import dataclasses
 import pytest
 
 from labs import model
+from scripts.evidence.agent import Kernel
+from scripts.evidence.conntrack import Entry, Flow, Index
+from scripts.probing.curl import Answer
+from scripts.probing.judges import judge
+from scripts.probing.observation import Observation
+from scripts.probing.plan import plan_of
+from scripts.probing.runner import run
 from scripts.probing.verdict import Failure, Verdict
 from tests.unit import atlas
 from tests.unit.lies import Lies
-from tests.unit.runs import F, I, P, finding, results
+from tests.unit.runs import EVERY, F, I, P, finding, results
+from tests.unit.world import World
 
 NONCE = {model.HEADER_NONCE: "C1.00000000.0"}
 PEER, POD, NODE = model.HEADER_PEER, model.HEADER_POD, model.HEADER_NODE
@@ -66,7 +74,7 @@ REST = "10.244.1.11"
         (Lies(headers={PEER: f"{atlas.OUTSIDE.gateway_ip}:1"}), "E2-gateway", F, Failure.WRONG_SOURCE),
         (Lies(headers={PEER: f"{atlas.OUTSIDE_IP}:1"}), "I5-cluster", F, Failure.WRONG_SOURCE),
         (Lies(headers={PEER: "172.18.0.2:1"}), "I5-local", F, Failure.WRONG_SOURCE),
-        (Lies(headers={PEER: "10.244.2.1:1"}), "I5-cluster", P, None),  # the other node's bridge is a node's, too
+        (Lies(headers={PEER: "10.244.2.1:1"}), "I5-cluster", P, None),  # a bridge's address is its node's
         (Lies(headers={FORWARDED: ""}), "I10-forwarded", F, Failure.WRONG_SOURCE),
         (Lies(headers={FORWARDED: "172.18.0.7"}), "I10-forwarded", F, Failure.WRONG_SOURCE),
         (Lies(headers={FORWARDED: f"203.0.113.9, {atlas.OUTSIDE_IP}"}), "I10-forwarded", P, None),
@@ -106,7 +114,7 @@ REST = "10.244.1.11"
 def test_each_lie_is_noticed(lies: Lies, probe: str, verdict: Verdict, failure: Failure | None) -> None:
     seen = finding(lies, probe)
     assert (seen.verdict, seen.failure) == (verdict, failure), seen
-    assert bool(seen.why) == (verdict is not P)
+    assert seen.why or verdict is P
 
 
 def test_nodes_that_cannot_be_asked_make_no_source_wrong() -> None:
@@ -118,6 +126,47 @@ def test_nodes_that_cannot_be_asked_make_no_source_wrong() -> None:
 def test_a_source_that_only_the_api_has_to_know_needs_no_agent() -> None:
     assert finding(Lies(agents_down=True), "E1-node", model.SeesSource).verdict is P
     assert finding(Lies(agents_down=True), "E2-gateway", model.SeesSource).verdict is P
+
+
+def test_a_source_that_is_not_the_pods_own_is_told_by_the_api() -> None:
+    shot = atlas.snapshot()
+    pods = (dataclasses.replace(p, ip="10.244.1.99") if p.name == "client-a" else p for p in shot.pods)
+    other = dataclasses.replace(atlas.view(), snapshot=dataclasses.replace(shot, pods=tuple(pods)))
+    seen = finding(Lies(), "P1-client-1-rest", model.SeesSource, other)
+    assert (seen.failure, seen.why) == (
+        Failure.WRONG_SOURCE,
+        "the client sent from 10.244.1.9, its Pod has 10.244.1.99",
+    )
+
+
+def test_another_pod_of_the_same_workload_is_a_wrong_responder() -> None:
+    lab = "pod-to-service"
+    ask = model.Get(model.Pod(lab, "frontend", 80, "same node"), "/whoami")
+    probe = model.Probe("P1", "P1", model.Client(), ask, (model.AnsweredBy(lab, "frontend", "nginx"),))
+
+    def why(lies: Lies) -> str:
+        made = World(lies)
+        return run([(lab, probe)], atlas.view(), made, made).results[0].finding.why
+
+    assert why(Lies()) == ""
+    swapped = Lies(responder={"10.244.1.3": "frontend-2"})
+    assert why(swapped) == "frontend-2 answered at the IP of frontend-1"
+
+
+def test_a_loopback_connection_that_a_node_tracked_has_left_the_pod() -> None:
+    pair = next(each for each in EVERY if each[1].id == "C2-app")
+    (step,) = plan_of([pair], atlas.view()).steps
+    client = {"exitcode": 0, "http_code": 200, "local_ip": "127.0.0.1", "local_port": 5}
+    said = Answer(
+        "n", {**client, "remote_ip": "127.0.0.1", "remote_port": 8080}, {model.HEADER_PEER: "127.0.0.1:5"}
+    )
+    there = Flow("127.0.0.1", "127.0.0.1", 5, 8080)
+    tracked = Index({"worker-a": [Entry(there, there.mirrored, "TIME_WAIT", "line")]})
+    inside = Observation(step, atlas.view(), answers=(said,))
+    expected = model.SeesSource("loopback")
+    assert judge(expected, inside).verdict is P
+    outside = judge(expected, dataclasses.replace(inside, kernel=Kernel(index=tracked)))
+    assert outside.failure is Failure.WRONG_SOURCE and "node worker-a tracked it" in outside.why
 
 
 def test_the_advertised_address_is_the_exported_one() -> None:

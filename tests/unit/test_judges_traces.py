@@ -16,7 +16,7 @@ from tests.unit import atlas
 from tests.unit.lies import Lies
 from tests.unit.runs import EVERY, F, I, P, finding, results
 
-TRACED = {
+TRACED: dict[str, type[model.Expectation]] = {
     "P4-frontend-rest": model.StaysOnNode,
     "P5-database-rest": model.CrossesNodes,
     "E1-trace": model.LeavesNode,
@@ -115,6 +115,13 @@ def test_a_node_without_an_agent_leaves_the_path_open(probe: str) -> None:
     lame = dataclasses.replace(atlas.view(), snapshot=dataclasses.replace(shot, pods=pods))
     seen = finding(Lies(), probe, TRACED[probe], lame)
     assert (seen.verdict, seen.failure) == (I, Failure.NO_EVIDENCE), seen
+
+
+@EACH
+def test_a_gateway_that_cannot_be_watched_matters_to_who_passes_it(probe: str) -> None:
+    seen = finding(Lies(uncaptured={"gateway"}), probe, TRACED[probe])
+    inside = probe in ("P4-frontend-rest", "P5-database-rest", "E1-trace")
+    assert seen.verdict is (P if inside else I), seen
 
 
 @EACH

@@ -1,25 +1,27 @@
+"""From probes to work: addresses, execs, and the reasons why a probe cannot be asked."""
+
 from __future__ import annotations
 
 import dataclasses
 
 import pytest
 
-from labs import LABS, model, probes_of
+from labs import model, probes_of
 from scripts.probing.plan import plan_of
-from scripts.probing.scenario import is_scenario
+from scripts.probing.scenarios import is_scenario
 from scripts.probing.snapshot import snapshot_of
 from scripts.probing.verdict import Failure, Verdict
 from scripts.probing.view import View
-from tests.unit import world
+from tests.unit import atlas
+from tests.unit.runs import EVERY
 
-EVERY = [(lab, probe) for lab in LABS for probe in probes_of(lab)]
-LAB = "pod-to-service"
+LAB, L4 = "pod-to-service", "ingress-l4"
 
 
 def target(to: model.Destination, source: model.Source | None = None) -> str:
     """The URL that a GET of ``to`` asks for, or the reason why there is none."""
     probe = model.Probe("X", "P1", source or model.Client(), model.Get(to), ())
-    plan = plan_of([(LAB, probe)], world.view())
+    plan = plan_of([(LAB, probe)], atlas.view())
     return plan.steps[0].work.requests[0].url if plan.steps else plan.settled["X"].why
 
 
@@ -32,15 +34,28 @@ def target(to: model.Destination, source: model.Source | None = None) -> str:
         (model.Service(LAB, "frontend", 80), "http://10.96.0.80:80/"),
         (
             model.Service(LAB, "frontend", 80, "name"),
-            f"http://frontend.{world.SERVICE_NS}.svc.cluster.local:80/",
+            f"http://frontend.{atlas.SERVICE_NS}.svc.cluster.local:80/",
         ),
+        (model.Service(LAB, "peer", 80), "the Service peer has no clusterIP"),
         (model.Balancer(LAB, "frontend", 8080), "http://172.18.0.6:8080/"),
         (model.Ingress("ingress-l7", "frontend", "shop.podpath.test"), "http://172.18.0.7:80/"),
+        (model.Gateway("ingress-l7", "frontend", "shop.podpath.test"), "http://172.18.0.8:80/"),
         (model.Node(80, 1), "http://172.18.0.3:80/"),
+        (model.Node(80, where="same node"), "http://172.18.0.2:80/"),
+        (model.Node(80, where="other node"), "http://172.18.0.3:80/"),
+        (model.NodePort(L4, "web-cluster", 80, "node with a Pod"), "http://172.18.0.2:30101/"),
+        (model.NodePort(L4, "web-cluster", 80, "node without a Pod"), "http://172.18.0.3:30101/"),
+        (model.NodePort(L4, "web-cluster", 8080, "control plane"), "http://172.18.0.4:30102/"),
+        (model.NodePort(L4, "web-local", 81, "control plane"),
+         "the Service web-local has no node port for 81"),
+        (model.NodePort("pod-to-pod", "rest", 8000, "control plane"),
+         "the Service rest has no node port for 8000"),
+        (model.Host("near"), "http://172.18.0.20:80/"),
+        (model.Host("outside", 8080), "http://198.18.0.2:8080/"),
         (model.Name("no.such"), "http://no.such:80/"),
         (model.Node(80, 2), "the cluster has 2 worker nodes, not 3"),
     ],
-)
+)  # fmt: skip
 def test_each_destination_has_its_address(to: model.Destination, url: str) -> None:
     assert target(to) == url
 
@@ -48,90 +63,154 @@ def test_each_destination_has_its_address(to: model.Destination, url: str) -> No
 def test_where_is_seen_from_the_source() -> None:
     other = model.Pod(LAB, "frontend", 80, "other node")
     assert target(other, model.Client(1)) == "http://10.244.1.3:80/"
+    assert target(model.Node(80, where="same node"), model.OnNode(1)) == "http://172.18.0.3:80/"
+
+
+@pytest.mark.parametrize(
+    ("source", "place"),
+    [
+        (model.Client(1), "client-b/client"),
+        (model.Container("pod-to-pod", "rest", "rest"), "rest-1/rest"),
+        (model.Outside(), "podpath-outside"),
+        (model.OnNode(1), "agent-worker-b/node-agent"),
+        (model.KubeProxy(), "proxy-worker-a/kube-proxy"),
+    ],
+)
+def test_each_source_has_its_place(source: model.Source, place: str) -> None:
+    probe = model.Probe("X", "P1", source, model.Get(model.Localhost(80)), ())
+    assert [str(step.place) for step in plan_of([(LAB, probe)], atlas.view()).steps] == [place]
 
 
 def test_one_exec_a_source_carries_all_its_requests() -> None:
-    plan = plan_of(EVERY, world.view())
-    sizes = {str(place): len(requests) for place, requests in plan.requests().items()}
-    assert sizes["client-a/client"] == 309 and len(sizes) == 5
+    plan = plan_of(EVERY, atlas.view())
+    places = [str(place) for place in plan.requests()]
+    assert len({*places}) == len(places) and "client-a/client" in places
     nonces = [request.nonce for requests in plan.requests().values() for request in requests]
     assert len({*nonces}) == len(nonces)
     assert not plan.settled
-    assert [step.probe.id for step in plan.steps if is_scenario(step.probe.ask)] == ["S1"]
+    played = {step.probe.id for step in plan.steps if is_scenario(step.probe.ask)}
+    assert all(not step.work.requests for step in plan.steps if step.probe.id in played)
+
+
+def test_traced_requests_are_marked() -> None:
+    traced = {step.probe.id for step in plan_of(EVERY, atlas.view()).steps if step.work.traced}
+    assert {"P4-frontend-rest", "E2-gateway", "I4-nodeport"} <= traced and "P6" not in traced
 
 
 def test_a_cluster_with_one_worker_skips_what_needs_two() -> None:
-    plan = plan_of(EVERY, world.view(workers=1))
-    why = {id: finding.why for id, finding in plan.settled.items()}
-    assert {finding.verdict for finding in plan.settled.values()} == {Verdict.SKIPPED}
-    assert why["P1-1-other"] == "no Pod of frontend runs on the other node, seen from worker-a"
-    assert why["C4-node-2-80"] == "the cluster has 1 worker nodes, not 2"
-    assert "P1-1-same" not in why
+    plan = plan_of(EVERY, atlas.view(workers=1))
+    skipped = {id: found.why for id, found in plan.settled.items() if found.verdict is Verdict.SKIPPED}
+    assert skipped["S6-2-80"] == "the cluster has 1 worker nodes, not 2"
+    assert skipped["C4-node-2-80"] == "the cluster has 1 worker nodes, not 2"
+    assert skipped["E3-other"] == "the cluster has no other node, seen from worker-a"
+    assert skipped["I3-without"] == "the cluster has no node without a Pod of web-cluster"
+    assert "P4-frontend-rest" not in plan.settled and "I6-with" not in plan.settled
+    failed = {id for id, found in plan.settled.items() if found.verdict is not Verdict.SKIPPED}
+    assert all("database" in id for id in failed), "only its Pod has no place there"
 
 
 def test_a_lab_that_is_not_deployed_is_skipped_and_says_how_to_deploy_it() -> None:
-    labs = {key: lab for key, lab in world.EXPORTS["labs"].items() if key != "ingress-l7"}
-    plan = plan_of(EVERY, dataclasses.replace(world.view(), exports={**world.EXPORTS, "labs": labs}))
+    labs = {key: lab for key, lab in atlas.EXPORTS["labs"].items() if key != "ingress-l7"}
+    plan = plan_of(EVERY, dataclasses.replace(atlas.view(), exports={**atlas.EXPORTS, "labs": labs}))
     assert {*plan.settled} == {probe.id for probe in probes_of("ingress-l7")}
     assert plan.settled["I9-host"].verdict is Verdict.SKIPPED
     assert "scripts/up kind" in plan.settled["I9-host"].why
 
 
-def test_no_outside_host_is_a_reason_to_skip() -> None:
-    plan = plan_of(EVERY, dataclasses.replace(world.view(), outside=None))
-    assert plan.settled["I1"].verdict is Verdict.SKIPPED
+def test_a_probe_of_no_lab_stands_alone() -> None:
+    probe = model.Probe("trace", "trace", model.Client(), model.Get(model.Node(80)), ())
+    bare = dataclasses.replace(atlas.view(), exports={**atlas.EXPORTS, "labs": {}})
+    assert len(plan_of([("", probe)], bare).steps) == 1
+    assert "is not deployed" in plan_of([(LAB, probe)], bare).settled["trace"].why
 
 
-def without(*pods: str, ready: bool = False) -> View:
-    """The world with some Pods not ready, and no load balancer."""
-    shot = world.snapshot()
+def test_no_world_outside_is_a_reason_to_skip() -> None:
+    plan = plan_of(EVERY, dataclasses.replace(atlas.view(), outside=None))
+    for id in ("I1", "I3-trace", "E1-node", "E2-gateway", "E5-reach"):
+        assert plan.settled[id].verdict is Verdict.SKIPPED
+        assert plan.settled[id].why == "this stack has no world outside the cluster"
+
+
+def test_a_cluster_without_kube_proxy_has_no_mode() -> None:
+    shot = atlas.snapshot()
+    pods = tuple(pod for pod in shot.pods if pod.namespace != "kube-system")
+    plan = plan_of(EVERY, dataclasses.replace(atlas.view(), snapshot=dataclasses.replace(shot, pods=pods)))
+    assert plan.settled["S9-force"].verdict is Verdict.SKIPPED
+    assert "something else serves this cluster's Services" in plan.settled["S9-force"].why
+
+
+def without(*pods: str) -> View:
+    """The world with some Pods not ready."""
+    shot = atlas.snapshot()
     kept = tuple(dataclasses.replace(pod, ready=pod.name not in pods) for pod in shot.pods)
-    return dataclasses.replace(world.view(), snapshot=dataclasses.replace(shot, pods=kept))
+    return dataclasses.replace(atlas.view(), snapshot=dataclasses.replace(shot, pods=kept))
 
 
-def test_a_deployed_workload_without_a_ready_pod_fails_and_is_not_skipped() -> None:
-    plan = plan_of(EVERY, without("shop-1", "frontend"))
-    assert plan.settled["C1"].verdict is Verdict.FAILED
-    assert plan.settled["C1"].failure is Failure.MISSING_PEER
-    assert f"kubectl -n {world.POD_NS} describe pods" in plan.settled["C1"].why
+@pytest.mark.parametrize(
+    ("pod", "probe", "namespace"),
+    [
+        ("frontend", "C1", atlas.POD_NS),
+        ("rest-1", "P1-client-1-rest", atlas.CHAIN_NS),
+        ("traveller-1", "E1-node", atlas.EGRESS_NS),
+        ("spare", "S3", atlas.SERVICE_NS),
+        ("spare-ready", "S7-ready", atlas.SERVICE_NS),
+    ],
+)
+def test_a_deployed_workload_without_a_ready_pod_fails_and_is_not_skipped(
+    pod: str, probe: str, namespace: str
+) -> None:
+    settled = plan_of(EVERY, without(pod)).settled[probe]
+    assert (settled.verdict, settled.failure) == (Verdict.FAILED, Failure.MISSING_PEER)
+    assert f"kubectl -n {namespace} describe pods" in settled.why
 
 
-def test_a_missing_client_is_a_failure_too() -> None:
+def test_a_missing_client_or_agent_is_a_failure_too() -> None:
     assert plan_of(EVERY, without("client-b")).settled["S6-2-80"].failure is Failure.MISSING_PEER
+    agent = plan_of(EVERY, without("agent-worker-a")).settled["E5-node"]
+    assert agent.failure is Failure.MISSING_PEER and "no node-agent is ready on worker-a" in agent.why
 
 
-def test_no_address_from_the_balancer_or_the_ingress_is_a_failure() -> None:
-    shot = world.snapshot()
+def test_no_address_from_balancer_ingress_or_gateway_is_a_failure() -> None:
+    shot = atlas.snapshot()
     services = {key: dataclasses.replace(service, balancer_ips=()) for key, service in shot.services.items()}
-    bare = dataclasses.replace(shot, services=services, ingresses={})
-    plan = plan_of(EVERY, dataclasses.replace(world.view(), snapshot=bare))
-    assert plan.settled["I1"].failure is Failure.MISSING_PEER
-    assert "describe service frontend" in plan.settled["I1"].why
-    assert plan.settled["I7-shop"].failure is Failure.MISSING_PEER
+    bare = dataclasses.replace(shot, services=services, ingresses={}, gateways={})
+    plan = plan_of(EVERY, dataclasses.replace(atlas.view(), snapshot=bare))
+    for id, look in {"I1": "service", "I7-shop": "ingress", "I12-shop": "gateway"}.items():
+        assert plan.settled[id].failure is Failure.MISSING_PEER
+        assert f"describe {look} frontend" in plan.settled[id].why
+
+
+def test_a_service_that_is_gone_is_a_failure() -> None:
+    shot = atlas.snapshot()
+    bare = dataclasses.replace(atlas.view(), snapshot=dataclasses.replace(shot, services={}))
+    for id in ("S1", "S4", "S8-service", "I11", "I3-without"):
+        assert plan_of(EVERY, bare).settled[id].failure is Failure.MISSING_PEER, id
 
 
 def test_a_step_says_how_to_do_it_by_hand() -> None:
-    steps = {step.probe.id: step.command for step in plan_of(EVERY, world.view()).steps}
+    steps = {step.probe.id: step.command for step in plan_of(EVERY, atlas.view()).steps}
     assert steps["C2-app"] == (
-        f"kubectl -n {world.POD_NS} exec frontend -c nginx -- curl -sSik --max-time 10 http://127.0.0.1:8080/"
+        f"kubectl -n {atlas.POD_NS} exec frontend -c nginx -- curl -sSik --max-time 10 http://127.0.0.1:8080/"
     )
     assert steps["I9-host"] == (
         "docker exec podpath-outside curl -sSik --max-time 10 --header 'Host: unknown.podpath.test' "
         "http://172.18.0.7:80/"
     )
     assert "getent ahostsv4 peer-0.peer." in steps["S8-pods"]
+    assert "kubectl -n kube-system exec proxy-worker-a -c kube-proxy" in steps["S9-ipvs"]
+    assert "X-Podpath-Nonce: P6." in steps["P6"] and steps["P6"].endswith("http://10.96.0.60:80/orders")
 
 
 def test_snapshot_reads_what_the_api_leaves_out() -> None:
     pod = {"metadata": {"namespace": "n", "name": "p", "uid": "u"}, "spec": {"containers": [{"name": "c"}]}}
     read = snapshot_of([], [pod], [], [{"metadata": {"namespace": "n"}, "endpoints": None}], [])
     assert (read.pods[0].ip, read.pods[0].ready, read.pods[0].labels) == ("", False, {})
-    assert read.endpoints == {}
+    assert read.endpoints == {} and read.gateways == {}
 
 
 def test_a_leaving_pod_is_no_peer() -> None:
-    leaving = world.pod_json("frontend-1")
+    leaving = atlas.pod_json("frontend-1")
     leaving["metadata"]["deletionTimestamp"] = "2020-07-30T00:00:00Z"
-    shot = snapshot_of([], [leaving, world.pod_json("frontend-2")], [], [], [])
-    seen = dataclasses.replace(world.view(), snapshot=shot)
+    shot = snapshot_of([], [leaving, atlas.pod_json("frontend-2")], [], [], [])
+    seen = dataclasses.replace(atlas.view(), snapshot=shot)
     assert [pod.name for pod in seen.pods(LAB, "frontend")] == ["frontend-2"]

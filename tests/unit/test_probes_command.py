@@ -31,25 +31,39 @@ def test_ids_are_unique_and_claims_and_controls_exist() -> None:
 
 
 def test_every_negative_probe_has_a_control() -> None:
-    negative = (model.NoAnswer, model.Refused, model.NameUnknown)
+    negative = (model.NoAnswer, model.Refused, model.NameUnknown, model.NotRouted, model.NoneFails)
     for probe in EVERY:
         if any(isinstance(expected, negative) for expected in probe.expect):
             assert probe.controls, probe.id
 
 
-def test_the_first_claims_are_covered() -> None:
-    wanted = {"C1", "C2", "C3", "C4", "P1", "S1", "S2", "S6", "S8", "I1", "I2", "I7", "I8", "I9", "F1"}
-    assert wanted <= {probe.claim for probe in EVERY}
+def test_every_claim_is_covered() -> None:
+    assert {probe.claim for probe in EVERY} == {*CLAIMS}
+
+
+def test_what_refutes_says_what_is_true_instead_in_a_sentence() -> None:
+    refuting = {probe.id: probe.instead for probe in EVERY if probe.instead}
+    assert {*refuting} == {"S9-userspace", "E3-other", "E5-node"}
+    assert all(len(told) > 40 and not told.endswith(".") for told in refuting.values())
+
+
+def test_each_probe_reads_as_a_sentence() -> None:
+    for probe in EVERY:
+        assert " asks " in str(probe) and " object at 0x" not in str(probe), probe.id
+        assert str(probe).isprintable() and all(str(expected) for expected in probe.expect)
+    assert len({str(probe) for probe in EVERY}) > len(EVERY) * 0.9
 
 
 def test_filters_bring_the_controls_along() -> None:
     assert ids(text="F1-1") == {"F1-1", "S6-1-80"}
     assert {"C4-alive", "C4-reach-1"} <= ids(text="C4-pod-8080")
     assert ids("ingress-l7") == {probe.id for probe in probes_of("ingress-l7")}
+    assert ids(text="S7-ready") == {"S7-ready", "S7-hangs"}
+    assert ids(text="I5-skips") == {"I5-skips", "I5-local", "I6-without"}
 
 
 def test_filters_are_of_any_case_and_read_sentences() -> None:
-    assert ids(text="SHOP.podpath") == {"I7-shop"}
+    assert ids(text="SHOP.podpath") == {"I7-shop", "I10-forwarded", "I10-plain", "I12-shop"}
 
 
 def test_what_nobody_has_is_a_usage_error() -> None:
@@ -82,7 +96,8 @@ def test_exit_codes(findings: tuple[Finding, ...], code: int) -> None:
 def test_the_next_command_leads_to_the_first_failure() -> None:
     bad = finished(PASSED, inconclusive(Failure.TRANSPORT, "x"), failed(Failure.REFUSED, "x"))
     assert "scripts/probe kind -k X2" in following(bad)
-    assert "scripts/probe" not in following(finished(PASSED))
+    assert following(finished(PASSED)) == "Next: scripts/probe kind", "a part is not all"
+    assert following(finished(*[PASSED] * len(EVERY))) == "Next: scripts/down kind"
 
 
 def command(*argv: str) -> subprocess.CompletedProcess[str]:
@@ -91,8 +106,13 @@ def command(*argv: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_list_needs_no_cluster() -> None:
-    done = command("--list", "--lab", "ingress-l7")
-    assert done.returncode == 0 and "I9-path" in done.stdout and done.stderr == ""
+    done = command("--list")
+    assert done.returncode == 0 and done.stderr == ""
+    labs = [line for line in done.stdout.splitlines() if line and not line.startswith(" ")]
+    assert labs == [
+        "container-to-container", "pod-to-pod", "pod-to-service", "egress", "ingress-l4", "ingress-l7",
+    ]  # fmt: skip
+    assert all(f"    {probe.id} " in done.stdout for probe in EVERY)
 
 
 @pytest.mark.parametrize("argv", [("nostack",), ("--lab", "nope"), ("-k", "zzz"), ("--nope",)])

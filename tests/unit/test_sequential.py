@@ -136,6 +136,8 @@ def test_what_has_no_share_is_unfair_at_once() -> None:
     stranger.add("a")
     assert stranger.add("x") == "unfair" and stranger.asked == 2
     assert "x answered" in stranger.told() and "give nothing" in stranger.told()
+    nobody = SequentialTest(THIRDS)
+    assert nobody.add("") == "unfair" and "somebody unnamed answered" in nobody.told()
     none = SequentialTest({"a": 0.5, "b": 0.5, "c": 0.0})
     assert none.add("c") == "unfair" and none.counts == {"a": 0, "b": 0, "c": 1}
 

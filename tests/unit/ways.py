@@ -100,7 +100,9 @@ class Ways:
         if ip == SERVICES[key][1]:
             return self._balanced(local, key, pod, (ip, port))
         way = ports(start, pod, self.ptp)
-        leg = carried(way, local, (ip, port), {1: (local, (PODS[pod][2], port))})
+        node = PODS[start][3] if start in PODS else start
+        source = (NODES[node], local[1]) if self.lies.natted and node in NODES else local
+        leg = carried(way, local, (ip, port), {1: (source, (PODS[pod][2], port))})
         return Served(pod, 200, local, (leg,))
 
     def _address(self, start: str, ip: str) -> str:

@@ -23,6 +23,7 @@ from scripts.probing import background, sections
 from scripts.probing.curl import HEADERS
 from scripts.probing.executor import CompletedExec, Place, PodExecError
 from scripts.probing.scenarios.hang import SIGNAL
+from scripts.probing.scenarios.labels import ASK, WATCH
 from tests.unit import nodes
 from tests.unit.atlas import (
     CLUSTER_IP,
@@ -305,7 +306,7 @@ class World:
     # --- programs in the background ---------------------------------------------------------------
 
     def _start(self, place: Place, file: str, argv: Sequence[str]) -> tuple[bytes, bytes, int]:
-        kind = "tcpdump" if argv[0] == "tcpdump" else "watch" if "iptables-save" in argv[2] else "ask"
+        kind = "tcpdump" if argv[0] == "tcpdump" else {WATCH: "watch", ASK: "ask"}[argv[2]]
         self.happens(self, f"{place} {kind}")
         if kind == "tcpdump" and (place.node or "gateway") in self.lies.uncaptured:
             return b"", b"tcpdump: any: You don't have permission to capture\n", 1
@@ -333,7 +334,7 @@ class World:
         self._once |= {name for name in ("spare", "spare-ready") if PODS[name][2] in behind}
         for program in self.running.values():
             if program.kind == "watch" and program.place.node not in self.lies.deaf:
-                state = int(program.argv[-1] in behind)
+                state = int(program.argv[4] in behind)
                 if not program.lines[-1].endswith(f" {state}\n"):
                     program.lines.append(f"{time.time_ns()} {state}\n")
 

@@ -18,9 +18,8 @@ DATABASE_PORT = 5432
 def _(expected: model.ChainComplete, seen: Observation) -> Finding:
     output = seen.outputs["chain"]
     body, _, report = output.text.rpartition("\n")
-    try:
-        client, told = json.loads(report), json.loads(body)
-    except ValueError:
+    client, told = _json(report), _json(body)
+    if not isinstance(client, dict) or "exitcode" not in client:
         return inconclusive(Failure.LOST_EXIT_CODE, f"no whole answer came back: {output.text[-200:]!r}")
     if client["exitcode"] or output.returncode:
         return failed(Failure.NO_ANSWER, f"{client['errormsg']} (curl exit {client['exitcode']})")
@@ -29,6 +28,14 @@ def _(expected: model.ChainComplete, seen: Observation) -> Finding:
         return failed(Failure.BROKEN_CHAIN, f"HTTP status {client['http_code']}: {said or body[:200]}")
     frontend, rest, database = (_pods(seen, expected.lab, name) for name in ("frontend", "rest", "database"))
     return _chain(seen, told, frontend, rest, database) or PASSED
+
+
+def _json(text: str) -> Any:
+    """The value that a text holds, None where it is no JSON."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
 
 
 def _pods(seen: Observation, lab: str, workload: str) -> dict[str, PodInfo]:

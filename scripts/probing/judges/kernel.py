@@ -97,7 +97,7 @@ def _masqueraded(seen: Observation, answer: Answer) -> Finding:
     if back == own[0].original.src:
         return failed(Failure.NO_TRANSLATION, f"{node} kept the Pod's address: {own[0].line}")
     if problem := seen.kernel.problem([node]):
-        return inconclusive(Failure.NO_EVIDENCE, f"the kernel's view is incomplete: {problem}")
+        return inconclusive(Failure.NO_EVIDENCE, f"the kernel's view is missing: {problem}")
     if back not in seen.kernel.nodes[node].addresses:
         return failed(
             Failure.WRONG_SOURCE, f"{node} replaced the Pod's address by {back}, which it does not have"

@@ -25,6 +25,8 @@ def _traced(seen: Observation, one: Callable[[Trace], Finding]) -> Finding:
         return inconclusive(Failure.NO_EVIDENCE, "nothing was captured")
     if seen.trace.problem:
         return inconclusive(Failure.NO_EVIDENCE, f"the trace may be incomplete: {seen.trace.problem}")
+    if problem := seen.kernel.problem(node.name for node in seen.view.snapshot.nodes):
+        return inconclusive(Failure.NO_EVIDENCE, f"not every node could be asked: {problem}")
     return one(seen.trace)
 
 
@@ -198,9 +200,11 @@ def _(expected: model.RewrittenBack, seen: Observation) -> Finding:
 
 def _rewritten(seen: Observation, trace: Trace) -> Finding:
     leg = trace.legs[-1]
-    asked = next(hop for hop in leg.request if hop.node != GATEWAY).dst
+    there = [hop for hop in leg.request if hop.node != GATEWAY]
     hops = [hop for hop in leg.reply if hop.node != GATEWAY]
-    first, last = hops[0], hops[-1]
+    if not there or not hops:
+        return failed(Failure.WRONG_PATH, f"no answer passed a node: {_way(trace.hops)}")
+    asked, first, last = there[0].dst, hops[0], hops[-1]
     if first.interface.kind != "pod" or first.src.rpartition(":")[0] not in seen.pod_ips.values():
         return failed(
             Failure.WRONG_SOURCE, f"the answer was first seen as {first.src} at {first.interface.name}"

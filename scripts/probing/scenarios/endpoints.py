@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from labs import model
-from scripts.errors import PodpathError
 from scripts.probing import curl
 from scripts.probing.observation import Observation
 from scripts.probing.scenarios.stage import Stage, play
-from scripts.waiting import TIMEOUTS, eventually
+from scripts.waiting import TIMEOUTS, Late, eventually
 
 NOBODY = "podpath-nobody"
 
@@ -20,13 +19,18 @@ NOBODY = "podpath-nobody"
 def deserted(stage: Stage, lab: str, service: str) -> Iterator[None]:
     """While the block runs the Service selects nobody; after it, whom it selected before."""
     path = f"/api/v1/namespaces/{stage.view.namespace(lab)}/services/{service}"
-    selector: Mapping[str, str] = stage.api.get(path)["spec"]["selector"]
-    stage.api.patch(path, {"spec": {"selector": {"app": NOBODY}}})
     try:
+        stage.api.patch(path, {"spec": {"selector": {"app": NOBODY}}})
         yield
     finally:
-        # an interrupted run may have left it deserted
-        stage.api.patch(path, {"spec": {"selector": {**selector, "app": service}}})
+        stage.api.patch(path, {"spec": {"selector": {"app": service}}})
+
+
+def _settled(stage: Stage, lab: str, service: str) -> None:
+    """Gives the Service back whom an interrupted run took from it."""
+    path = f"/api/v1/namespaces/{stage.view.namespace(lab)}/services/{service}"
+    if stage.api.get(path)["spec"]["selector"].get("app") == NOBODY:
+        stage.api.patch(path, {"spec": {"selector": {"app": service}}})
 
 
 @play.register
@@ -40,6 +44,7 @@ def _(ask: model.Disconnect, stage: Stage) -> Observation:
         return answer
 
     try:
+        _settled(stage, ask.lab, ask.service)
         facts["status before"] = asked(True, "the URL to answer at first").status
         with deserted(stage, ask.lab, ask.service):
             eventually(
@@ -51,7 +56,7 @@ def _(ask: model.Disconnect, stage: Stage) -> Observation:
             facts["status without"] = without.status
             facts["backend without"] = without.server.get(model.HEADER_POD, "")
         facts["status after"] = asked(True, "the URL to answer again").status
-    except PodpathError as late:
+    except Late as late:
         facts["problem"] = str(late)
     return Observation(stage.step, stage.view, answers=tuple(answers), facts=facts)
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 from labs import model
-from scripts.errors import PodpathError
 from scripts.probing import curl
 from scripts.probing.executor import PodExecError
 from scripts.probing.observation import Observation
@@ -16,7 +15,7 @@ from scripts.probing.places import Target, place_in
 from scripts.probing.scenarios.labels import listed, member, spare_of
 from scripts.probing.scenarios.stage import Stage, by_pod, play
 from scripts.probing.snapshot import PodInfo
-from scripts.waiting import TIMEOUTS, eventually
+from scripts.waiting import TIMEOUTS, Late, eventually
 
 SIGNAL = """\
 for process in /proc/[0-9]*; do
@@ -32,8 +31,8 @@ PATIENCE = 1.0
 @contextmanager
 def hanging(stage: Stage, pod: PodInfo) -> Iterator[None]:
     """While the block runs the Pod's nginx hangs; after it, it answers again."""
-    _signal(stage, pod, "STOP")
     try:
+        _signal(stage, pod, "STOP")
         yield
     finally:
         _signal(stage, pod, "CONT")
@@ -68,7 +67,7 @@ def _(ask: model.Hang, stage: Stage) -> Observation:
                         "the client's node to send nothing to the Pod any more",
                     )
                 answers = stage.burst(ask.times, total=PATIENCE)
-    except PodpathError as late:
+    except Late as late:
         facts["problem"] = str(late)
     failures = [answer for answer in answers if answer.exitcode]
     facts["asked"], facts["share"] = len(answers), 0 if ask.ready or not answers else 1 / behind

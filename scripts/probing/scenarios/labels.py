@@ -15,7 +15,8 @@ from scripts.probing.observation import Observation
 from scripts.probing.places import agents
 from scripts.probing.scenarios.stage import Stage, by_pod, play
 from scripts.probing.snapshot import PodInfo
-from scripts.waiting import TIMEOUTS, eventually
+from scripts.probing.verdict import Failure, inconclusive
+from scripts.waiting import TIMEOUTS, Late, eventually
 
 LABEL = "app"
 WATCH = """\
@@ -38,11 +39,15 @@ done
 """Prints "<begun> <ended> <Pod that answered>" for one request after the other."""
 
 
+class Unwatchable(PodpathError):
+    """A node's rules are of a kind, or in a state, that no watch reads."""
+
+
 @contextmanager
 def member(stage: Stage, pod: PodInfo, service: str) -> Iterator[None]:
     """While the block runs the Pod has the Service's label, after it no more, whatever ended the block."""
-    change_label(stage, pod, service)
     try:
+        change_label(stage, pod, service)
         yield
     finally:
         change_label(stage, pod, pod.labels[LABEL])
@@ -74,15 +79,6 @@ def listed(stage: Stage, lab: str, service: str, pod: PodInfo, ready: bool) -> N
     )
 
 
-def answers_until(stage: Stage, pod: PodInfo, some: bool) -> int:
-    """The Pod's answers in the first burst with some, or with none."""
-    return eventually(
-        lambda: (by_pod(stage.burst(), pod.name) + 1) if some else (not by_pod(stage.burst(), pod.name)),
-        TIMEOUTS.follow,
-        f"a burst of answers {'with' if some else 'without'} {pod.name}",
-    )
-
-
 @play.register
 def _(ask: model.Relabel, stage: Stage) -> Observation:
     pod = spare_of(stage, ask.lab, ask.spare)
@@ -103,7 +99,7 @@ def _(ask: model.Relabel, stage: Stage) -> Observation:
         )
         answers = stage.burst()
         facts["answers after"] = by_pod(answers, pod.name)
-    except PodpathError as late:
+    except Late as late:
         facts["problem"] = str(late)
         answers = ()
     return Observation(stage.step, stage.view, answers=answers, facts=facts)
@@ -116,7 +112,9 @@ def _(ask: model.Converge, stage: Stage) -> Observation:
     try:
         listed(stage, ask.lab, ask.service, pod, False)
         facts |= _watched(ask, stage, pod)
-    except PodpathError as late:
+    except Unwatchable as why:
+        return Observation(stage.step, stage.view, lost=inconclusive(Failure.NO_EVIDENCE, str(why)))
+    except Late as late:
         facts["problem"] = str(late)
     return Observation(stage.step, stage.view, facts=facts)
 
@@ -127,9 +125,7 @@ def _watched(ask: model.Converge, stage: Stage, pod: PodInfo) -> dict[str, Any]:
     modes = {node: stage.before.nodes[node].rules.mode for node in places}
     strange = [node for node, mode in modes.items() if mode not in LISTINGS]
     if strange:
-        raise PodpathError(
-            f"kube-proxy's rules on {strange[0]} cannot be watched (mode {modes[strange[0]]})."
-        )
+        raise Unwatchable(f"kube-proxy's rules on {strange[0]} cannot be watched (mode {modes[strange[0]]}).")
 
     def watch(node: str) -> background.Background:
         argv = ["sh", "-c", WATCH, "sh", pod.ip, LISTINGS[modes[node]]]

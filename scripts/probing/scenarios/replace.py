@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from labs import model
-from scripts.errors import PodpathError
 from scripts.probing import curl
 from scripts.probing.observation import Observation
 from scripts.probing.scenarios.stage import Stage, by_pod, play
 from scripts.probing.snapshot import PodInfo, pod_of, service_of
-from scripts.waiting import TIMEOUTS, eventually
+from scripts.waiting import TIMEOUTS, Late, eventually
 
 
 @play.register
@@ -31,7 +30,7 @@ def _(ask: model.Replace, stage: Stage) -> Observation:
         answers = eventually(
             lambda: _answered(stage, new.name), TIMEOUTS.replace / 4, f"an answer of {new.name}"
         )
-    except PodpathError as late:
+    except Late as late:
         facts["problem"] = str(late)
     service = service_of(api.get(f"/api/v1/namespaces/{namespace}/services/{ask.service}"))
     facts["clusterIP after"] = service.cluster_ip

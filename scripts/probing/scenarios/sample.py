@@ -32,8 +32,9 @@ def _(ask: model.Sample, stage: Stage) -> Observation:
     test = SequentialTest(shares, rates.false_alarm, rates.miss, rates.effect)
     answers: list[curl.Answer] = []
     for _ in range(ROUNDS):
-        answers += stage.burst(ROUND, ask.path)
-        for answer in answers[-ROUND:]:
+        fresh = stage.burst(ROUND, ask.path)
+        answers += fresh
+        for answer in fresh:
             test.add(_responder(answer))
         if test.decision:
             break
