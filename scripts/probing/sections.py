@@ -15,20 +15,24 @@ _SECTION = re.compile(rf"{MARK}begin (\S+)\n(.*?){MARK}end (\S+) (\d+)\n", re.DO
 
 @dataclass(frozen=True)
 class Output:
-    """What one command printed (stdout and stderr together) and its exit code."""
+    """What one command printed (stdout, then stderr) and its exit code."""
 
     text: str
     returncode: int
 
 
 def script(commands: Mapping[str, Sequence[str]]) -> list[str]:
-    """The argv that runs every command in turn, whatever the others' exit codes."""
+    """The argv that runs every command in turn, whatever the others' exit codes.
+
+    stderr is held back until stdout has ended: together they would mix in the middle of a line, for a
+    program writes stdout by the block and stderr at once.
+    """
     lines = [
-        f"printf '{MARK}begin %s\\n' {shlex.quote(key)}; {shlex.join(argv)} 2>&1; "
-        f"printf '{MARK}end %s %s\\n' {shlex.quote(key)} $?"
+        f"printf '{MARK}begin %s\\n' {shlex.quote(key)}; error=$({shlex.join(argv)} 2>&1 >&3); code=$?; "
+        f"printf '%s{MARK}end %s %s\\n' \"${{error:+$error\n}}\" {shlex.quote(key)} $code"
         for key, argv in commands.items()
     ]
-    return ["sh", "-c", "\n".join(lines)]
+    return ["sh", "-c", "\n".join(["exec 3>&1", *lines])]
 
 
 def parse(stdout: bytes) -> dict[str, Output]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections import deque
 from typing import Any
 
@@ -193,6 +194,13 @@ def test_sections_keep_commands_apart() -> None:
         "b": sections.Output("x\ny\n", 4),
         "c": sections.Output("", 0),
     }
+
+
+def test_stderr_never_cuts_a_line_of_stdout() -> None:
+    """A program that blocks its stdout says on stderr, meanwhile, what would land within a line."""
+    blocked = "import os; os.write(1, b'first half, '); os.write(2, b'aside'); os.write(1, b'second half\\n')"
+    done = subprocess.run(sections.script({"a": [sys.executable, "-c", blocked]}), capture_output=True)
+    assert sections.parse(done.stdout) == {"a": sections.Output("first half, second half\naside\n", 0)}
 
 
 def test_a_section_without_its_end_is_no_output() -> None:

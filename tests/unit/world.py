@@ -150,7 +150,7 @@ class World:
             return f"{argv[4]}\n".encode(), b"", 0
         if place.container == "node-agent" and place.node in self.lies.blind:
             raise PodExecError(TRANSPORT)
-        found = re.findall(r"begin %s\\n' (\S+); (.+?) 2>&1; printf", script, re.DOTALL)
+        found = re.findall(r"begin %s\\n' (\S+); error=\$\((.+?) 2>&1 >&3\)", script, re.DOTALL)
         parts = [self._section(place, key.strip("'"), shlex.split(command)) for key, command in found]
         return "".join(parts).encode(), b"", 0
 
