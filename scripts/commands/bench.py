@@ -23,6 +23,7 @@ from scripts.probing import curl
 from scripts.probing.cluster import RealExecutor, view_of
 from scripts.probing.events import Event, EvidenceCollected, RunFinished
 from scripts.probing.executor import CompletedExec, Executor, Place
+from scripts.probing.kube import Kube
 from scripts.probing.plan import plan_of
 from scripts.probing.runner import run
 from scripts.probing.snapshot import PodInfo
@@ -30,7 +31,9 @@ from scripts.probing.verdict import Verdict
 from scripts.probing.view import View
 from scripts.progress import say
 
-SIZES = (1, 10, 100, 1000)
+SIZES = (1, 10, 100, 1000, 3000)
+LARGE = 1000
+"""Probes of the rows that compare numbers of nodes."""
 SINGLE = 24
 """Probes of the rows with one exec each: enough for a median, few enough to end in seconds."""
 THREADS = 8
@@ -161,16 +164,27 @@ def probing(profile: Profile, rounds: int) -> Iterator[Row]:
         seconds = [batch(size).seconds for _ in range(rounds)]
         yield Row(f"{size} probes in a batch, verdict and receipt each", seconds)
         yield Row("  probes a second", [size / took for took in seconds], "1/s")
-    for nodes in range(1, len(view.snapshot.nodes) + 1):
-        counting, fewer = Counting(execute), OfNodes(**view.__dict__, nodes=nodes)
-        took = []
-        for _ in range(rounds):
-            counting.count = 0
-            took.append(run(many(SIZES[-1]), fewer, kube, counting).seconds)
-        yield Row(f"{SIZES[-1]} probes with evidence of {nodes} nodes, {counting.count} execs", took)
+    yield from _by_nodes(view, kube, execute, rounds)
     yield _rate("one exec a probe, verdict and receipt each", single, rounds)
     yield _rate("one exec a probe, curl's answer only", bare, rounds)
     yield _rate(f"one exec a probe, {THREADS} threads, curl's answer only", bare, rounds, THREADS)
+
+
+def _by_nodes(view: View, kube: Kube, execute: RealExecutor, rounds: int) -> Iterator[Row]:
+    """The same batch with the evidence of one node, of two, and so on.
+
+    Taken in turn, from the second client: what earlier rounds left in the kernels' tables burdens all alike.
+    """
+    counting, times = Counting(execute), {n: list[float]() for n in range(1, len(view.snapshot.nodes) + 1)}
+    execs = dict.fromkeys(times, 0)
+    for _ in range(rounds):
+        for nodes, taken in times.items():
+            counting.count = 0
+            fewer = OfNodes(view.snapshot, view.exports, view.stack, view.outside, nodes)
+            taken.append(run(many(LARGE, Client(1)), fewer, kube, counting).seconds)
+            execs[nodes] = counting.count
+    for nodes, taken in times.items():
+        yield Row(f"{LARGE} probes with evidence of {nodes} nodes, {execs[nodes]} execs", taken)
 
 
 def _rate(what: str, one: Callable[[tuple[str, Probe]], None], rounds: int, threads: int = 1) -> Row:
@@ -183,12 +197,12 @@ def _rate(what: str, one: Callable[[tuple[str, Probe]], None], rounds: int, thre
     return Row(what, rates, "1/s")
 
 
-def many(size: int) -> list[tuple[str, Probe]]:
+def many(size: int, source: Client = Client()) -> list[tuple[str, Probe]]:  # noqa: B008
     """``size`` probes, each over a connection of its own, from one client Pod to the article's Service."""
     lab = "pod-to-service"
     ask = Get(Service(lab, "frontend", 80), "/whoami")
     expect = (AnsweredBy(lab, "frontend", "nginx"),)
-    return [(lab, Probe(f"S2-bench-{n}", "S2", Client(), ask, expect)) for n in range(size)]
+    return [(lab, Probe(f"S2-bench-{n}", "S2", source, ask, expect)) for n in range(size)]
 
 
 def _judged(done: RunFinished) -> RunFinished:

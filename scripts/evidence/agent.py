@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from scripts.evidence import links
 from scripts.evidence.conntrack import Entry, Index, parse
 from scripts.evidence.links import Wiring, read_wiring
-from scripts.evidence.rules import Rules, delta
+from scripts.evidence.rules import Rules, ServiceRules, delta
 from scripts.evidence.rules import read as read_rules
 from scripts.probing import sections
 from scripts.probing.executor import CompletedExec, Executor, Place, PodExecError
@@ -53,6 +53,20 @@ class Kernel:
     nodes: Mapping[str, NodeView] = field(default_factory=dict)
     index: Index = field(default_factory=lambda: Index({}))
     grown: Mapping[str, Rules] = field(default_factory=dict)
+    _told: dict[tuple[str, str], list[str]] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
+
+    def counted(self, node: str, service: str) -> list[str]:
+        """What the node's rules for ``namespace/service`` counted during the run, a line each."""
+        if (node, service) not in self._told:
+            entries = self.grown.get(node, Rules()).of(service).entries
+            self._told[node, service] = [
+                f"{node}: rule {entry.name} at {key} counted +{entry.packets} ({_shares(entry)})"
+                for key, entry in entries.items()
+                if entry.packets
+            ]
+        return self._told[node, service]
 
     def problem(self, nodes: Iterable[str]) -> str:
         """Why the view of these nodes is incomplete, or an empty text."""
@@ -67,6 +81,10 @@ class Kernel:
             if node in before.nodes and not view.problem and not before.nodes[node].problem
         }
         return replace(self, grown=grown)
+
+
+def _shares(entry: ServiceRules) -> str:
+    return ", ".join(f"{b.address} {float(b.share):.1%} +{b.packets}" for b in entry.backends)
 
 
 def commands(clients: Iterable[str]) -> dict[str, list[str]]:

@@ -98,14 +98,9 @@ def _counted(seen: Observation) -> list[str]:
     target, told = seen.step.work.target, []
     masked = any(isinstance(expected, Masqueraded) for expected in seen.step.probe.expect)
     for node in _nodes(seen):
-        grown = seen.kernel.grown.get(node, Rules())
         if target and target.service:
-            for key, entry in grown.of(f"{target.service.namespace}/{target.service.name}").entries.items():
-                if entry.packets:
-                    behind = ", ".join(
-                        f"{b.address} {float(b.share):.1%} +{b.packets}" for b in entry.backends
-                    )
-                    told.append(f"{node}: rule {entry.name} at {key} counted +{entry.packets} ({behind})")
+            told += seen.kernel.counted(node, f"{target.service.namespace}/{target.service.name}")
+        grown = seen.kernel.grown.get(node, Rules())
         for rule in grown.masquerades if masked else ():
             if rule.packets:
                 told.append(f"{node}: rule -A {rule.chain} {rule.rule} counted +{rule.packets}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from scripts.cluster.outside import OutsideWorld
@@ -26,6 +26,7 @@ class View:
     exports: Mapping[str, Any]
     stack: str = "kind"
     outside: OutsideWorld | None = None
+    _selected: dict[str, list[PodInfo]] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     def lab(self, lab: str) -> Mapping[str, Any]:
         """A lab's exports; raises NotHere when it is not deployed."""
@@ -79,17 +80,20 @@ class View:
         return self._select(platform["namespace"], platform[what])
 
     def _select(self, namespace: str, where: Mapping[str, str]) -> list[PodInfo]:
-        """The ready Pods that stay, by ``name`` or equality ``selector``."""
-        labels = dict(part.split("=", 1) for part in where.get("selector", "").split(",") if part)
-        return sorted(
-            (
-                pod
-                for pod in self.snapshot.pods
-                if pod.namespace == namespace
-                and pod.ready
-                and not pod.leaving
-                and where.get("name", pod.name) == pod.name
-                and labels.items() <= pod.labels.items()
-            ),
-            key=lambda pod: pod.name,
-        )
+        """The ready Pods that stay, by ``name`` or equality ``selector``; looked for once each."""
+        key = f"{namespace} {sorted(where.items())}"
+        if key not in self._selected:
+            labels = dict(part.split("=", 1) for part in where.get("selector", "").split(",") if part)
+            self._selected[key] = sorted(
+                (
+                    pod
+                    for pod in self.snapshot.pods
+                    if pod.namespace == namespace
+                    and pod.ready
+                    and not pod.leaving
+                    and where.get("name", pod.name) == pod.name
+                    and labels.items() <= pod.labels.items()
+                ),
+                key=lambda pod: pod.name,
+            )
+        return self._selected[key]
