@@ -11,6 +11,9 @@ from pathlib import Path
 
 from scripts.errors import PodpathError
 
+PATIENCE = 20.0
+"""Seconds that a program has to end after an interrupt: pulumi writes down what it has made."""
+
 
 class CommandFailed(PodpathError):
     """A program ended with another exit code than 0; ``output`` is what it printed."""
@@ -42,36 +45,46 @@ def run(
     """
     args = [os.fspath(arg) for arg in argv]
     data = stdin.encode() if isinstance(stdin, str) else stdin
+    sink = log.open("ab") if log else None
     try:
-        if log is None:
-            done = subprocess.run(
-                args,
-                env={**os.environ, **(env or {})},
-                cwd=cwd,
-                input=data,
-                capture_output=True,
-                timeout=timeout,
-            )
-            out, err = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
-        else:
-            with log.open("ab") as sink:
-                done = subprocess.run(
-                    args,
-                    env={**os.environ, **(env or {})},
-                    cwd=cwd,
-                    input=data,
-                    stdout=sink,
-                    stderr=subprocess.STDOUT,
-                    timeout=timeout,
-                )
-            out, err = "", log.read_text(errors="replace") if done.returncode else ""
+        with subprocess.Popen(
+            args,
+            env={**os.environ, **(env or {})},
+            cwd=cwd,
+            stdin=subprocess.PIPE if data is not None else None,
+            stdout=sink or subprocess.PIPE,
+            stderr=subprocess.STDOUT if sink else subprocess.PIPE,
+        ) as child:
+            output = _communicate(child, data, timeout)
     except FileNotFoundError as error:
         raise PodpathError(f"the program {args[0]} is missing: run scripts/doctor.") from error
     except subprocess.TimeoutExpired as error:
         raise PodpathError(f"{args[0]} {' '.join(args[1:3])} did not end within {timeout:.0f} s.") from error
-    if check and done.returncode != 0:
-        raise CommandFailed(args, done.returncode, f"{out.rstrip()}\n{err}")
-    return subprocess.CompletedProcess(args, done.returncode, out, err)
+    finally:
+        if sink:
+            sink.close()
+    out, err = ((part or b"").decode(errors="replace") for part in output)
+    if check and child.returncode != 0:
+        said = log.read_text(errors="replace") if log else f"{out.rstrip()}\n{err}"
+        raise CommandFailed(args, child.returncode, said)
+    return subprocess.CompletedProcess(args, child.returncode, out, err)
+
+
+def _communicate(
+    child: subprocess.Popen[bytes], data: bytes | None, timeout: float | None
+) -> tuple[bytes | None, bytes | None]:
+    """The child's output. After an interrupt, which a terminal sends it too, it may end in its own way."""
+    try:
+        return child.communicate(data, timeout)
+    except KeyboardInterrupt:
+        try:
+            child.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            child.kill()
+        raise
+    except BaseException:
+        child.kill()
+        raise
 
 
 def start_daemon(argv: Sequence[str | Path], log: Path, env: Mapping[str, str] | None = None) -> int:
