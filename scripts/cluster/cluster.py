@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -56,8 +57,8 @@ def nodes_of(cluster: str) -> dict[str, str]:
 
 
 def control_plane(nodes: Mapping[str, str]) -> str:
-    """The name of the control plane's container."""
-    return next(name for name in nodes if name.endswith("-control-plane"))
+    """The name of the control plane's container; empty where it was not made."""
+    return next((name for name in nodes if name.endswith("-control-plane")), "")
 
 
 def marker_of(nodes: Mapping[str, str]) -> Marker | None:
@@ -69,10 +70,16 @@ def marker_of(nodes: Mapping[str, str]) -> Marker | None:
     return Marker(**json.JSONDecoder().raw_decode(copied.stdout[start:])[0])
 
 
-def ensure_cluster(profile: Profile, workloads: Mapping[str, str], image: Callable[[], str]) -> bool:
+def ensure_cluster(
+    profile: Profile,
+    workloads: Mapping[str, str],
+    image: Callable[[], str],
+    meanwhile: Callable[[], object] = lambda: None,
+) -> bool:
     """Sees to a whole cluster with the workloads' images on its nodes; True when it is a new one.
 
-    ``image`` gives the node image's tag, and is asked only when nodes have to be made.
+    ``image`` gives the node image's tag, and is asked only when nodes have to be made. ``meanwhile`` is
+    called while a new cluster's fence is raised.
 
     Raises PodpathError when the name belongs to a cluster that podpath did not make, or that another
     checkout is using.
@@ -85,7 +92,7 @@ def ensure_cluster(profile: Profile, workloads: Mapping[str, str], image: Callab
         refuse_strangers(profile, nodes)
         with step(f"replace cluster {profile.cluster}, which is not whole"):
             delete(profile)
-    _create(profile, image(), workloads)
+    _create(profile, image(), workloads, meanwhile)
     return True
 
 
@@ -104,7 +111,7 @@ def is_whole(profile: Profile, nodes: Mapping[str, str]) -> bool:
 
 def refuse_strangers(profile: Profile, nodes: Mapping[str, str]) -> None:
     """Raises PodpathError for a cluster that podpath did not make, or that another checkout is using."""
-    images = docker("inspect", "--format", "{{.Config.Image}}", *nodes).split()
+    images = docker("inspect", "--format", "{{.Config.Image}}", *nodes, check=False).split()
     if not all(image.startswith("podpath/node:") for image in images):
         raise PodpathError(
             f"a kind cluster named {profile.cluster} exists that podpath did not make: "
@@ -133,31 +140,46 @@ def kind_config(profile: Profile, status: str, cgroup_v2: bool) -> str:
     return str(yaml.safe_dump(config))
 
 
-def _create(profile: Profile, image: str, workloads: Mapping[str, str]) -> None:
-    status, v2 = Path("/proc/self/status").read_text(), Path("/sys/fs/cgroup/cgroup.controllers").exists()
-    log = profile.folder / "kind.log"
-    log.unlink(missing_ok=True)
-    argv = [program("kind"), "create", "cluster", "--config", "-", "--image", image]
+def _create(
+    profile: Profile, image: str, workloads: Mapping[str, str], meanwhile: Callable[[], object]
+) -> None:
     with step(f"create cluster {profile.cluster} (kind, {len(profile.config['nodes'])} nodes)"):
-        profile.kubeconfig.touch(mode=0o600)
-        try:
-            run(
-                [*argv, "--kubeconfig", profile.kubeconfig],
-                env=profile.kind_env,
-                stdin=kind_config(profile, status, v2),
-                log=log,
-                timeout=TIMEOUTS.node,
-            )
-        except CommandFailed as failed:
-            raise PodpathError(
-                f"kind could not create the cluster ({_reason(failed.output)}): read {log}."
-            ) from failed
+        _run_kind(profile, image)
     nodes = nodes_of(profile.cluster)
-    with step("raise the fence"):
-        fence.raise_fence(profile, list(nodes), workloads["node-agent"])
+    with ThreadPoolExecutor(1) as pool:
+        beside = pool.submit(meanwhile)
+        with step("raise the fence"):
+            fence.raise_fence(profile, list(nodes), workloads["node-agent"])
+        beside.result()
     uid = kubectl(profile, "get", "namespace", "kube-system", "--output", "jsonpath={.metadata.uid}")
     (profile.folder / "cluster.json").write_text(json.dumps({"name": profile.cluster, "uid": uid}))
     _mark(nodes, list(workloads.values()))
+
+
+def _run_kind(profile: Profile, image: str, again: int = 5) -> None:
+    """``kind create cluster``; ``again`` where Docker was still making nodes for an interrupted one."""
+    status, v2 = Path("/proc/self/status").read_text(), Path("/sys/fs/cgroup/cgroup.controllers").exists()
+    log = profile.folder / "kind.log"
+    log.unlink(missing_ok=True)
+    profile.kubeconfig.touch(mode=0o600)
+    argv = [program("kind"), "create", "cluster", "--config", "-", "--image", image]
+    try:
+        run(
+            [*argv, "--kubeconfig", profile.kubeconfig],
+            env=profile.kind_env,
+            stdin=kind_config(profile, status, v2),
+            log=log,
+            timeout=TIMEOUTS.node,
+        )
+    except CommandFailed as failed:
+        if again and "already exist" in failed.output:
+            if late := nodes_of(profile.cluster):
+                refuse_strangers(profile, late)
+                delete(profile)
+            _run_kind(profile, image, again - 1)
+            return
+        why = _reason(failed.output)
+        raise PodpathError(f"kind could not create the cluster ({why}): read {log}.") from failed
 
 
 def _reason(output: str) -> str:

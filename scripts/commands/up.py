@@ -86,15 +86,18 @@ def _cluster_and_labs(profile: Profile, images: dict[str, str], labs: list[str])
     import json
 
     (profile.folder / "images.json").write_text(json.dumps(images, indent=1))
-    fresh = cluster.ensure_cluster(profile, images, lambda: node_image(images))
-    if fresh:
-        deploy.fresh_stack(profile)
     registry = balancer.envoy_image(profile, images["base"])
-    with ThreadPoolExecutor(3) as pool:
+
+    def balance(fresh: bool) -> None:
+        """It also brings the Gateway API, without which no Gateway can be made."""
+        balancer.ensure_balancer(profile, registry, fresh)
+
+    if cluster.ensure_cluster(profile, images, lambda: node_image(images), lambda: balance(fresh=True)):
+        deploy.fresh_stack(profile)
+    balance(fresh=False)
+    with ThreadPoolExecutor(2) as pool:
         dns = pool.submit(cluster.wait_for_dns, profile)
         outside = pool.submit(ensure_outside, profile, images, cluster.nodes_of(profile.cluster))
-        lb = pool.submit(balancer.ensure_balancer, profile, registry, fresh)
-        lb.result()  # it also brings the Gateway API, without which no Gateway can be made
         with step("pulumi up"):
             done = deploy.deploy(profile, labs)
         for future in (dns, outside):
