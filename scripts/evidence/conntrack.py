@@ -72,9 +72,12 @@ class Index:
         """(node, entry) of the connections that asked for this address and port."""
         return self._by_server.get(server, [])
 
-    def towards(self, peer: str) -> list[tuple[str, Entry]]:
-        """(node, entry) of the connections whose server answers to ``peer`` ("address:port")."""
-        return self._by_peer.get(peer, [])
+    def towards(self, peer: str, server: str) -> list[tuple[str, Entry]]:
+        """(node, entry) of the connections in which ``server`` (IP) answers to ``peer`` ("address:port").
+
+        Without the server it could be another one: a client's port serves several destinations at once.
+        """
+        return [(node, entry) for node, entry in self._by_peer.get(peer, []) if entry.reply.src == server]
 
     def of(
         self, client: tuple[str, int], asked: tuple[str, int], server: str = ""

@@ -49,9 +49,9 @@ class Observation:
         seen = self.kernel.index.of(answer.local, answer.remote, server)
         if answer.local[0].startswith("127."):
             return seen  # a peer's port alone could be a connection of the node's own
-        return seen + [
-            pair for pair in self.kernel.index.towards(answer.server.get(HEADER_PEER, "")) if pair not in seen
-        ]
+        peer = answer.server.get(HEADER_PEER, "")
+        behind = self.kernel.index.towards(peer, server or answer.remote[0])
+        return seen + [pair for pair in behind if pair not in seen]
 
     @cached_property
     def pod_ips(self) -> dict[str, str]:

@@ -73,7 +73,8 @@ def test_index_finds_a_connection_from_both_ends() -> None:
     assert [node for node, _ in index.of(client, ("10.244.2.15", 80))] == ["a", "b"]
     assert index.of(client, ("10.244.2.15", 81)) == []
     assert index.of(client, elsewhere) == []
-    assert [e.original.src for _, e in index.towards("172.21.0.3:5205")] == ["172.21.0.7"]
+    assert [e.original.src for _, e in index.towards("172.21.0.3:5205", "10.244.2.15")] == ["172.21.0.7"]
+    assert index.towards("172.21.0.3:5205", "10.244.1.15") == []
     assert len(index.at(("10.244.9.9", 80))) == 1
 
 
