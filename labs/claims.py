@@ -26,7 +26,7 @@ _SENTENCES = {
     "S6": "The kernel does it (netfilter DNAT): no process listens on the clusterIP.",
     "S7": "A connection to a Pod that fails to respond fails; a readiness probe prevents it.",
     "S8": "DNS runs as a Service: a Service's name is its clusterIP, a headless one's are Pod IPs.",
-    "S9": "kube-proxy's modes: iptables and nftables, IPVS where the kernel has it, userspace no more.",
+    "S9": "Services are served by iptables, IPVS or kube-proxy in userspace.",
     "S10": "GET_HOSTS_FROM=env: the Service's environment variables are present in Pods created after it.",
     "E1": "iptables replaces the Pod's source IP by the node's (SNAT) on the way out.",
     "E2": "The gateway replaces the node's IP by its external one (second NAT).",
