@@ -31,7 +31,7 @@ from scripts.probing.verdict import Verdict
 from scripts.probing.view import View
 from scripts.progress import say
 
-SIZES = (1, 10, 100, 1000, 3000)
+SIZES = (1, 10, 100, 1000)
 LARGE = 1000
 """Probes of the rows that compare numbers of nodes."""
 SINGLE = 24
@@ -160,10 +160,15 @@ def probing(profile: Profile, rounds: int) -> Iterator[Row]:
         if isinstance(answer, str) or answer.exitcode:
             raise PodpathError(f"a request of the benchmark failed: {answer}")
 
-    for size in SIZES:
-        seconds = [batch(size).seconds for _ in range(rounds)]
+    taken = {size: [batch(size).seconds for _ in range(rounds)] for size in SIZES}
+    for size, seconds in taken.items():
         yield Row(f"{size} probes in a batch, verdict and receipt each", seconds)
         yield Row("  probes a second", [size / took for took in seconds], "1/s")
+    small, large = SIZES[-2:]
+    further = [
+        (large - small) / (b - a) for a, b in zip(sorted(taken[small]), sorted(taken[large]), strict=True)
+    ]
+    yield Row(f"  each further probe, from {small} to {large} in a batch", further, "1/s")
     yield from _by_nodes(view, kube, execute, rounds)
     yield _rate("one exec a probe, verdict and receipt each", single, rounds)
     yield _rate("one exec a probe, curl's answer only", bare, rounds)

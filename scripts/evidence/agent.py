@@ -87,8 +87,13 @@ def _shares(entry: ServiceRules) -> str:
     return ", ".join(f"{b.address} {float(b.share):.1%} +{b.packets}" for b in entry.backends)
 
 
-def commands(clients: Iterable[str]) -> dict[str, list[str]]:
-    """What to run on a node to see its wiring, its rules, who listens, and the connections of ``clients``."""
+def commands(clients: Iterable[str], rules_only: bool = False) -> dict[str, list[str]]:
+    """What to run on a node to see its wiring, its rules, who listens, and the connections of ``clients``.
+
+    ``rules_only``: as little as it takes to see later what the rules have counted.
+    """
+    if rules_only:
+        return dict(RULES)
     listing = ["conntrack", "-L", "-p", "tcp", "-o", "extended", "-s"]
     return {
         "listeners": ["ss", "-ltnH"],
@@ -149,9 +154,10 @@ def collect(
     threads: Threads,
     raw: Callable[[str, CompletedExec], None],
     name: str = "kernel",
+    rules_only: bool = False,
 ) -> Kernel:
     """Asks every agent at once; a node whose agent fails has a problem instead of a view. Never raises."""
-    asked = commands(clients)
+    asked = commands(clients, rules_only)
 
     def ask(node: str) -> NodeView:
         try:

@@ -74,7 +74,8 @@ class _Run:
         self._tell(events.RunStarted(self.id, self.view.stack, self.probes))
         plan = plan_of(self.probes, self.view)
         with ThreadPoolExecutor(THREADS) as threads:
-            self._before = self._collect(set(), threads, "before")
+            wiring = any(step.work.traced for step in plan.steps)  # a trace names interfaces by it
+            self._before = self._collect(set(), threads, "before", rules_only=not wiring)
             judged = self._judge_batch(plan, threads)
         for lab, probe in self.probes:
             if finding := plan.settled.get(probe.id):
@@ -110,8 +111,9 @@ class _Run:
         sampled = {id: future.result() for id, future in sampling.items()}
         self._flush()
         clients = _clients(quiet, harvest, self.view) | {s.place.ip for s in samples if s.place.ip}
+        gone = threads.submit(self._replaced)
         kernel = self._collect(clients, threads, "kernel").since(self._before)
-        replaced = self._replaced()
+        replaced = gone.result()
         judged = {}
         for step in quiet:
             id = step.probe.id
@@ -197,10 +199,12 @@ class _Run:
         self._told.put(events.BatchFinished(name, size, time.monotonic() - begun, problem))
         return inconclusive(Failure.TRANSPORT, problem) if problem else done
 
-    def _collect(self, clients: set[str], threads: ThreadPoolExecutor, name: str) -> Kernel:
+    def _collect(
+        self, clients: set[str], threads: ThreadPoolExecutor, name: str, rules_only: bool = False
+    ) -> Kernel:
         """The nodes' view now, with the connections that ``clients`` (IPs) opened."""
         begun = time.monotonic()
-        kernel = collect(agents(self.view), clients, self.execute, threads, self._raw, name)
+        kernel = collect(agents(self.view), clients, self.execute, threads, self._raw, name, rules_only)
         self._told.put(events.EvidenceCollected(name, time.monotonic() - begun))
         self._flush()
         return kernel
