@@ -163,7 +163,8 @@ def test_an_interrupt_ends_go_and_leaves_only_what_is_done(
 ) -> None:
     monkeypatch.setenv("FAKE_SLOW", "cloud-provider-kind")
     names = "{'kind', 'cloud-provider-kind', 'kubectl'}"
-    code = (
+    code = (  # whoever runs the tests may ignore SIGINT, which a child inherits
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
         "from scripts.cluster.gobuild import build; from scripts.cluster.toolset import TOOLS; "
         f"build([tool for tool in TOOLS if tool.name in {names}])"
     )
