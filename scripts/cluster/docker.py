@@ -25,6 +25,15 @@ def image_id(tag: str) -> str | None:
     return docker("image", "inspect", "--format", "{{.Id}}", tag, check=False) or None
 
 
+def pulled(image: str, timeout: float | None = None) -> bool:
+    """Whether Docker could pull ``image`` within ``timeout`` seconds."""
+    try:
+        docker("pull", "--quiet", image, timeout=timeout)
+    except PodpathError:
+        return False
+    return True
+
+
 def network_of(name: str) -> str | None:
     """The id of a Docker network, None when there is none of that name."""
     return docker("network", "ls", "--quiet", "--filter", f"name=^{name}$") or None

@@ -13,7 +13,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from scripts.cluster.contenthash import folder_hash
-from scripts.cluster.docker import add_program, container_of, docker, image_id, import_program, pipe_images
+from scripts.cluster.docker import (
+    add_program,
+    container_of,
+    docker,
+    image_id,
+    import_program,
+    pipe_images,
+    pulled,
+)
 from scripts.cluster.gobuild import build, module_dir
 from scripts.cluster.toolset import (
     COREDNS_TAG,
@@ -58,8 +66,7 @@ def _tag(base: str, parts: list[str]) -> str:
 
 def _official() -> str | None:
     with step(f"look for {KIND_NODE_IMAGE.partition('@')[0]}"):
-        docker("pull", "--quiet", KIND_NODE_IMAGE, check=False)
-    return KIND_NODE_IMAGE if image_id(KIND_NODE_IMAGE) else None
+        return KIND_NODE_IMAGE if image_id(KIND_NODE_IMAGE) or pulled(KIND_NODE_IMAGE) else None
 
 
 def _assembled_tag() -> str:

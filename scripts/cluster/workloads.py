@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.cluster.contenthash import files_of, folder_hash, text_hash
+from scripts.cluster.docker import docker, pulled
 from scripts.errors import PodpathError
 from scripts.paths import WORKLOADS, cache, private_folder
 from scripts.process import CommandFailed, run
@@ -110,20 +111,12 @@ def _debian(local: set[str]) -> str:
     for tag in (PULLED, bootstrapped):
         if tag in local:
             return tag
-    if _pull():
+    if pulled(OFFICIAL, PULL_TIMEOUT):
+        docker("tag", OFFICIAL, PULLED)
         return PULLED
     with step("Debian base image by mmdebstrap"):
         _bootstrap(bootstrapped)
     return bootstrapped
-
-
-def _pull() -> bool:
-    try:
-        run(["docker", "pull", "--quiet", OFFICIAL], timeout=PULL_TIMEOUT)
-    except PodpathError:
-        return False
-    run(["docker", "tag", OFFICIAL, PULLED])
-    return True
 
 
 def _bootstrap(tag: str) -> None:

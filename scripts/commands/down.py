@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from scripts.cluster import balancer, cluster, deploy, fence
+from scripts.cluster import balancer, cluster, deploy, fence, outside
 from scripts.cluster.docker import docker, network_of
 from scripts.cluster.engine import refusal
-from scripts.cluster.outside import remove_outside
 from scripts.cluster.profile import Profile, profile_of
 from scripts.commands.shell import Stack, start
 from scripts.errors import EXIT_ENVIRONMENT, EXIT_OK, PodpathError
@@ -48,7 +47,7 @@ def _tear_down(profile: Profile) -> list[str]:
         removed.append(_end_stack(profile, nodes))
     with step("end the load balancer"):
         removed += balancer.stop_balancer(profile)
-    removed += [f"outside {name}" for name in remove_outside(profile)]
+    removed += [f"outside {name}" for name in outside.remove_outside(profile)]
     if nodes:
         with step(f"delete cluster {profile.cluster}"):
             cluster.delete(profile)
@@ -77,7 +76,7 @@ def leftovers(profile: Profile) -> list[str]:
     labels = (
         f"{cluster.LABEL}={profile.cluster}",
         f"{balancer.LABEL}={profile.cluster}",
-        f"podpath.cluster={profile.cluster}",
+        f"{outside.LABEL}={profile.cluster}",
     )
     left = [
         f"container {name}"

@@ -15,6 +15,7 @@ from scripts.evidence.agent import collect
 from scripts.evidence.capture import capturing
 from scripts.probing import curl
 from scripts.probing.cluster import RealExecutor, view_of
+from scripts.probing.directory import directory_of
 from scripts.probing.executor import CompletedExec, PodExecError
 from scripts.probing.peername import Where, destination_of, destinations, source_of, sources
 from scripts.probing.places import agents
@@ -66,8 +67,9 @@ def trace(
             except PodExecError as error:
                 raise PodpathError(f"the request could not be sent: {error}.") from error
     seen = trace_of(asked, view, captures, wiring.result())
+    who = directory_of(view, wiring.result()).met(seen.hops)
     (answer,) = curl.parse(done.stdout, asked.work.requests).values()
-    print(drawn(seen, f"{probe.source} → {ask.to}"))
+    print(drawn(seen, f"{probe.source} → {ask.to}", who))
     print(f"\nanswer: {_told(answer)}")
     if seen.hops and not seen.answered:
         print(f"last seen: {seen.hops[-1].node} {seen.hops[-1].interface.name} {seen.hops[-1].direction}")

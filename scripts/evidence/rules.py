@@ -155,7 +155,9 @@ def read(iptables: str, nft: str = "") -> Rules:
     """The rules out of ``iptables-save -c -t nat`` and ``nft -j list table ip kube-proxy`` of one node.
 
     Both, because other rules (flannel's) translate sources in iptables whatever kube-proxy's mode is.
-    Text of another form (a table that is not there) holds no rules. Never raises.
+    Text of another form (a table that is not there) holds no rules. Never raises. The mode is told by the
+    rules: at its start kube-proxy removes those of the other modes. In IPVS mode they only match sets; the
+    Services are in the kernel's own table (ipvsadm).
     """
     chains = {**_iptables(iptables), **_nftables(nft)}
     served = chains.get("KUBE-SERVICES", [])
@@ -172,14 +174,6 @@ def read(iptables: str, nft: str = "") -> Rules:
         if rule.target in _REWRITES_SOURCE
     )
     return Rules(mode, {door.key: _followed(chains, door) for door in doors if door.key}, masquerades)
-
-
-def mode_of(iptables: str, nft: str = "") -> Mode:
-    """kube-proxy's mode by its rules: at its start it removes those of the other modes.
-
-    In IPVS mode the rules only match sets; the Services are in the kernel's own table (ipvsadm).
-    """
-    return read(iptables, nft).mode
 
 
 def differs(one: Rules, other: Rules, names: tuple[str, str] = ("one", "the other")) -> str:

@@ -13,6 +13,7 @@ from scripts.evidence.conntrack import Entry
 from scripts.evidence.rules import Rules
 from scripts.evidence.trace import Trace
 from scripts.probing.curl import Answer
+from scripts.probing.directory import directory_of
 from scripts.probing.plan import Step
 from scripts.probing.sections import Output
 from scripts.probing.verdict import Finding, Receipt
@@ -108,7 +109,12 @@ def _counted(seen: Observation) -> list[str]:
 
 
 def _hops(seen: Observation) -> list[str]:
-    return [str(hop) for hop in seen.trace.hops] if seen.trace else []
+    """The trace, after the names of all that it met."""
+    if not seen.trace:
+        return []
+    wired = {node: kernel.wiring for node, kernel in seen.kernel.nodes.items()}
+    met = directory_of(seen.view, wired).met(seen.trace.hops)
+    return [*(f"{address} is {name}" for address, name in met.items()), *map(str, seen.trace.hops)]
 
 
 def _api(seen: Observation) -> dict[str, Any]:

@@ -6,6 +6,7 @@ Events are told from the calling thread only; what other threads have to tell pa
 from __future__ import annotations
 
 import queue
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -76,6 +77,7 @@ class _Run:
         with ThreadPoolExecutor(THREADS) as threads:
             wiring = any(step.work.traced for step in plan.steps)  # a trace names interfaces by it
             self._before = self._collect(set(), threads, "before", rules_only=not wiring)
+            self._flush()
             judged = self._judge_batch(plan, threads)
         for lab, probe in self.probes:
             if finding := plan.settled.get(probe.id):
@@ -86,12 +88,7 @@ class _Run:
         for _, probe in self.probes:
             if probe.id in judged:
                 self._keep(controlled(judged[probe.id], probe, verdicts))
-        for step in plan.steps:
-            if runs_alone(step.probe.ask):
-                self._tell(events.ScenarioStarted(step.probe.id))
-                result = controlled(self._judged(self._played(step)), step.probe, verdicts)
-                verdicts[step.probe.id] = result.verdict
-                self._keep(result)
+        self._scenarios([step for step in plan.steps if runs_alone(step.probe.ask)], verdicts)
         results = tuple(self._results[probe.id] for _, probe in self.probes)
         finished = events.RunFinished(self.id, self.view.stack, time.monotonic() - begun, results)
         self._tell(finished)
@@ -113,6 +110,7 @@ class _Run:
         clients = _clients(quiet, harvest, self.view) | {s.place.ip for s in samples if s.place.ip}
         gone = threads.submit(self._replaced)
         kernel = self._collect(clients, threads, "kernel").since(self._before)
+        self._flush()
         replaced = gone.result()
         judged = {}
         for step in quiet:
@@ -126,6 +124,48 @@ class _Run:
                 seen = replace(seen, lost=inconclusive(Failure.POD_REPLACED, why))
             judged[id] = self._judged(seen)
         return judged
+
+    def _scenarios(self, steps: Sequence[Step], verdicts: dict[str, Verdict]) -> None:
+        """What changes the cluster: one after the other in a lab, and the labs, which share nothing, at once.
+
+        The lab with most of them is played in the calling thread, so that an interrupt restores at once
+        what its scenario has changed; the other labs' scenarios then end in their own way.
+        """
+        labs: dict[str, list[Step]] = {}
+        for step in steps:
+            labs.setdefault(step.lab, []).append(step)
+        longest = max(labs.values(), key=len, default=[])
+        ended = threading.Event()
+
+        def aside(lab: Sequence[Step]) -> list[tuple[Step, Observation]]:
+            return [(step, self._scenario(step, self._told.put)) for step in lab if not ended.is_set()]
+
+        def judge_one(step: Step, seen: Observation) -> None:
+            self._flush()
+            result = controlled(self._judged(seen), step.probe, verdicts)
+            verdicts[step.probe.id] = result.verdict
+            self._keep(result)
+
+        with ThreadPoolExecutor(THREADS) as threads:
+            beside = [threads.submit(aside, lab) for lab in labs.values() if lab is not longest]
+            try:
+                for step in longest:
+                    judge_one(step, self._scenario(step, self._tell))
+                for future in beside:
+                    for step, seen in future.result():
+                        judge_one(step, seen)
+            finally:
+                ended.set()
+
+    def _scenario(self, step: Step, tell: events.Observer) -> Observation:
+        """What a scenario saw, with the kernels' view of its own connections."""
+        tell(events.ScenarioStarted(step.probe.id))
+        seen = self._played(step)
+        if not seen.answers:
+            return seen
+        clients = {answer.local[0] for answer in seen.answers if answer.connected} | _proxies(step)
+        with ThreadPoolExecutor(THREADS) as threads:
+            return replace(seen, kernel=self._collect(clients, threads, step.probe.id))
 
     def _trace(self, traced: Plan, harvest: Harvest, threads: ThreadPoolExecutor) -> dict[str, Trace]:
         """Asks while every node and the gateway capture; by probe id, each request hop by hop."""
@@ -206,26 +246,15 @@ class _Run:
         begun = time.monotonic()
         kernel = collect(agents(self.view), clients, self.execute, threads, self._raw, name, rules_only)
         self._told.put(events.EvidenceCollected(name, time.monotonic() - begun))
-        self._flush()
         return kernel
 
     def _played(self, step: Step) -> Observation:
-        """What a scenario saw; one that runs alone also gets the kernels' view of its own connections."""
-        alone = runs_alone(step.probe.ask)
+        """What a scenario saw."""
         stage = Stage(step, self.view, self.api, self.execute, self._raw, self._before)
         try:
-            seen = play(step.probe.ask, stage)
+            return play(step.probe.ask, stage)
         except (PodExecError, PodpathError) as error:
             return Observation(step, self.view, lost=inconclusive(Failure.TRANSPORT, str(error)))
-        finally:
-            if alone:
-                self._flush()
-        if alone and seen.answers:
-            clients = {answer.local[0] for answer in seen.answers if answer.connected}
-            clients |= _proxies(step)
-            with ThreadPoolExecutor(THREADS) as threads:
-                seen = replace(seen, kernel=self._collect(clients, threads, step.probe.id))
-        return seen
 
     def _judged(self, seen: Observation) -> Result:
         step = seen.step

@@ -10,6 +10,7 @@ from scripts.evidence.capture import Captures
 from scripts.evidence.links import COMMANDS, Wiring, read_wiring
 from scripts.evidence.trace import Capture, Hop, Interface, Kind, Start, Trace, follow
 from scripts.probing import sections
+from scripts.probing.directory import Directory, directory_of
 from scripts.probing.executor import Executor, Place, PodExecError
 from scripts.probing.judges.traces import GATEWAY
 from scripts.probing.places import agents
@@ -52,8 +53,8 @@ def trace_of(step: Step, view: View, captures: Captures, wired: Mapping[str, Wir
     source = step.place.ip or (view.outside.outside_ip if view.outside else "")
     start = Start(source, target.address, target.port) if target and source else None
     trace = follow(taken, request.nonce, start)
-    pods = {pod.ip: pod.name for pod in view.snapshot.pods if pod.ip != _node_ip(pod.node, view)}
-    return replace(trace, hops=_labelled(trace.hops, pods), syn_hops=_labelled(trace.syn_hops, pods))
+    known = directory_of(view, {})
+    return replace(trace, hops=_labelled(trace.hops, known), syn_hops=_labelled(trace.syn_hops, known))
 
 
 def _passes_gateway(step: Step, view: View) -> bool:
@@ -93,14 +94,13 @@ def _node_ip(node: str, view: View) -> str:
     return next((one.ip for one in view.snapshot.nodes if one.name == node), "")
 
 
-def _labelled(hops: tuple[Hop, ...], pods: Mapping[str, str]) -> tuple[Hop, ...]:
+def _labelled(hops: tuple[Hop, ...], known: Directory) -> tuple[Hop, ...]:
     """Names the Pod behind each veth: what comes in there is from it, what goes out there is for it."""
 
     def named(hop: Hop) -> Hop:
         if hop.interface.kind != "pod":
             return hop
-        end = hop.src if hop.direction == "in" else hop.dst
-        label = pods.get(end.rpartition(":")[0], "")
-        return replace(hop, interface=replace(hop.interface, label=f"Pod {label}" if label else ""))
+        label = known.of(hop.src if hop.direction == "in" else hop.dst)
+        return replace(hop, interface=replace(hop.interface, label=label))
 
     return tuple(map(named, hops))

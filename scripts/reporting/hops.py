@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from scripts.evidence.trace import Hop, Trace
 
 HEADINGS = {"request": "request", "reply": "answer"}
 
 
-def drawn(trace: Trace, title: str) -> str:
-    """The trace in plain lines: both ways, each node once, times in µs since the first hop."""
-    lines = [title]
+def drawn(trace: Trace, title: str, who: Mapping[str, str]) -> str:
+    """The trace in plain lines: who has which address, both ways, times in µs since the first hop."""
+    wide = max(map(len, who), default=0)
+    lines = [title, *(f"  {address:<{wide}}  {name}" for address, name in who.items())]
     if not trace.hops:
         return f"{title}\n  nothing of it was seen on any node"
     for way, heading in HEADINGS.items():

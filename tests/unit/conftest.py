@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
 
 from scripts.probing.scenarios import endpoints, hang, labels, replace
 from scripts.waiting import Timeouts
+
+settings.register_profile("podpath", deadline=None)  # a busy machine is slow, and that is no defect
+settings.load_profile("podpath")
 
 
 @pytest.fixture

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
+from pathlib import Path
+from typing import Any
+
 import pytest
 
-from scripts.cluster.deploy import diagnosis, summary
+from scripts.cluster import deploy as module
+from scripts.cluster.deploy import deploy, diagnosis, exports_file, kept_exports, state_file, summary
 from scripts.cluster.profile import Profile
 from scripts.cluster.stackenv import DEFAULT_PASSPHRASE, environment
 from scripts.commands.up import chosen_labs
@@ -55,3 +61,55 @@ def test_labs_are_chosen_by_name() -> None:
     assert chosen_labs("ingress-l7, pod-to-service") == ["ingress-l7", "pod-to-service"]
     with pytest.raises(UsageError, match=r"'nope'.*ingress-l7"):
         chosen_labs("nope,ingress-l7")
+
+
+class MadeUpPulumi:
+    """Writes a state with ``told`` as the stack's outputs at each ``up``, and notes what it was asked."""
+
+    def __init__(self, profile: Profile, told: Any) -> None:
+        self.profile, self.told, self.asked = profile, told, list[str]()
+        self.write(None)
+
+    def write(self, told: Any) -> None:
+        state = state_file(self.profile)
+        state.parent.mkdir(parents=True, exist_ok=True)
+        stack = [{"type": "k8s", "outputs": {}}, {"type": "pulumi:pulumi:Stack", "outputs": told}]
+        state.write_text(json.dumps({"checkpoint": {"latest": {"resources": stack if told else []}}}))
+
+    def __call__(self, profile: Profile, *args: str, **_: Any) -> str:
+        self.asked.append(args[0])
+        if args[0] == "up":
+            self.write(self.told)
+            return UP
+        return json.dumps(self.told)
+
+
+@pytest.fixture
+def pulumi(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> MadeUpPulumi:
+    monkeypatch.setattr(module, "STATE", tmp_path)
+    monkeypatch.setattr("scripts.cluster.profile.STATE", tmp_path)
+    made = MadeUpPulumi(Profile("kind"), {"labs": {"egress": 1}})
+    monkeypatch.setattr(module, "pulumi", made)
+    return made
+
+
+def test_outputs_that_stay_the_same_are_not_asked_for_again(pulumi: MadeUpPulumi) -> None:
+    deploy(pulumi.profile, None)
+    assert pulumi.asked == ["up", "stack"] and json.loads(kept_exports(pulumi.profile) or "") == pulumi.told
+    deploy(pulumi.profile, None)
+    assert pulumi.asked == ["up", "stack", "up"]
+    assert json.loads(kept_exports(pulumi.profile) or "") == pulumi.told, "as new as the state again"
+
+
+def test_outputs_are_asked_for_when_they_change_or_were_not_kept(pulumi: MadeUpPulumi) -> None:
+    deploy(pulumi.profile, None)
+    pulumi.told = {"labs": {"egress": 2}}
+    deploy(pulumi.profile, None)
+    assert (
+        pulumi.asked == ["up", "stack"] * 2 and json.loads(kept_exports(pulumi.profile) or "") == pulumi.told
+    )
+    old = state_file(pulumi.profile).stat().st_mtime_ns - 1_000_000_000
+    os.utime(exports_file(pulumi.profile), ns=(old, old))  # a pulumi up of the user's own in between
+    assert kept_exports(pulumi.profile) is None
+    deploy(pulumi.profile, None)
+    assert pulumi.asked == ["up", "stack"] * 3

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.evidence.rules import Masquerade, Rules, ServiceKey, ServiceRules, delta, differs, mode_of, read
+from scripts.evidence.rules import Masquerade, Rules, ServiceKey, ServiceRules, delta, differs, read
 
 SAMPLES = Path(__file__).parent / "samples"
 # two nodes of a kind cluster, Kubernetes 1.37.2, with some of its Services: one node before and after probes
@@ -31,7 +31,7 @@ BOTH = pytest.mark.parametrize("rules", [read(IPTABLES), read("", NFT)], ids=["i
 
 def test_a_real_node() -> None:
     rules = read(WORKER)
-    assert mode_of(WORKER) == rules.mode == "iptables"
+    assert rules.mode == "iptables"
     nginx = rules.services[ServiceKey("10.96.77.97", 80, "tcp")]
     assert (nginx.name, nginx.packets, nginx.masquerades) == (f"{FRONTEND}:nginx", 454, False)
     assert [(backend.address, backend.packets) for backend in nginx.backends] == [
@@ -111,10 +111,10 @@ def test_both_modes_say_the_same() -> None:
 
 def test_modes() -> None:
     ipvs = "*nat\n-A KUBE-SERVICES -m set --match-set KUBE-CLUSTER-IP dst,dst -j ACCEPT\n"
-    assert mode_of(IPTABLES) == "iptables" and mode_of("", NFT) == mode_of(IPTABLES, NFT) == "nftables"
-    assert mode_of(ipvs) == "ipvs" and read(ipvs).entries == {}
-    assert mode_of("iptables-save: not found", "Error: No such file or directory") == "none"
-    assert mode_of(IPTABLES.replace("*nat", "*filter")) == "none"
+    assert read(IPTABLES).mode == "iptables" and read("", NFT).mode == read(IPTABLES, NFT).mode == "nftables"
+    assert read(ipvs).mode == "ipvs" and read(ipvs).entries == {}
+    assert read("iptables-save: not found", "Error: No such file or directory").mode == "none"
+    assert read(IPTABLES.replace("*nat", "*filter")).mode == "none"
 
 
 def test_nftables_mode_keeps_the_sources_that_iptables_translates() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 
@@ -28,16 +29,51 @@ def told(made: World, ids: str = "") -> list[events.Event]:
     return seen
 
 
-def test_scenarios_run_last_and_alone_in_the_order_of_the_labs() -> None:
+def test_scenarios_run_last_and_those_of_a_lab_in_their_order() -> None:
     seen = told(World())
     kinds = [type(event).__name__ for event in seen]
     begun = [event.probe for event in seen if isinstance(event, events.ScenarioStarted)]
-    assert begun == ALONE
+    assert [id for id in begun if id != "I11"] == ALONE[:-1] and "I11" in begun
     first = kinds.index("ScenarioStarted")
     judged = [event.result.id for event in seen[:first] if isinstance(event, events.ProbeJudged)]
     assert judged == [probe.id for _, probe in EVERY if probe.id not in ALONE]
     assert "BatchStarted" not in kinds[first:]
     assert (kinds[0], kinds[-1]) == ("RunStarted", "RunFinished")
+
+
+class Meeting(World):
+    """A world in which what S1 changes and what I11 changes first happen at once, or raise."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.both = threading.Barrier(2, timeout=20)
+        self.interrupts = False
+
+    def delete(self, path: str, **query: str) -> dict[str, Any]:
+        self.both.wait()
+        if self.interrupts:
+            raise KeyboardInterrupt
+        return super().delete(path, **query)
+
+    def patch(self, path: str, change: Mapping[str, Any]) -> dict[str, Any]:
+        if path.endswith("/services/blog") and not self.patched:
+            done = super().patch(path, change)
+            self.both.wait()
+            return done
+        return super().patch(path, change)
+
+
+def test_scenarios_of_two_labs_are_played_at_once() -> None:
+    seen = results(ids="S1 I11", made=Meeting())
+    assert (seen["S1"].verdict, seen["I11"].verdict) == (P, P)
+
+
+def test_an_interrupt_lets_the_other_labs_scenario_restore_what_it_changed() -> None:
+    made = Meeting()
+    made.interrupts = True
+    with pytest.raises(KeyboardInterrupt):
+        results(ids="S1 I11", made=made)
+    assert made.selectors == World().selectors and len(made.patched) == 2
 
 
 def test_each_probe_is_judged_once_and_reported_in_its_order() -> None:

@@ -57,8 +57,20 @@ def test_a_service_shows_where_its_address_becomes_a_pods(
 ) -> None:
     on()
     assert trace("client-1", SERVICE) == EXIT_OK
-    (dnat,) = (line for line in told(capsys) if line.endswith("  DNAT"))
+    lines = told(capsys)
+    (dnat,) = (line for line in lines if line.endswith("  DNAT"))
     assert dnat.split()[2] == "out" or dnat.split()[2] == "in"
+    named = dict(line.split(maxsplit=1) for line in lines[1 : lines.index("")])
+    assert named[atlas.CLUSTER_IP] == f"Service {atlas.SERVICE_NS}/frontend"
+    assert "Pod client-a" in named.values() and any("Pod frontend-" in name for name in named.values())
+
+
+def test_a_load_balancer_has_its_name(on: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    on()
+    assert trace("outside", "pod-to-service/balancer/frontend:80") == EXIT_OK
+    named = dict(line.split(maxsplit=1) for line in told(capsys)[1:] if line.startswith("  1"))
+    assert named[atlas.BALANCER_IP] == f"load balancer of Service {atlas.SERVICE_NS}/frontend"
+    assert any(name.startswith("node port of Service ") for name in named.values())
 
 
 @pytest.mark.parametrize(
@@ -135,7 +147,7 @@ def test_a_transport_that_fails_is_told_in_one_sentence(on: Any) -> None:
 
 
 def test_a_trace_without_hops_is_drawn_in_a_line() -> None:
-    assert drawn(Trace(), "a → b") == "a → b\n  nothing of it was seen on any node"
+    assert drawn(Trace(), "a → b", {}) == "a → b\n  nothing of it was seen on any node"
 
 
 def test_a_drawing_names_each_node_once_a_way() -> None:
@@ -145,8 +157,11 @@ def test_a_drawing_names_each_node_once_a_way() -> None:
         Hop("n1", wire, "out", "3.3.3.3:1", "2.2.2.2:2", "request", 7, ("SNAT",)),
         Hop("n1", wire, "in", "2.2.2.2:2", "3.3.3.3:1", "reply", 90),
     )
-    assert drawn(Trace(hops, retransmissions=2), "a → b").splitlines() == [
+    who = {"1.1.1.1": "Pod a", "2.2.2.2:2": "node port of b"}
+    assert drawn(Trace(hops, retransmissions=2), "a → b", who).splitlines() == [
         "a → b",
+        "  1.1.1.1    Pod a",
+        "  2.2.2.2:2  node port of b",
         "",
         "request",
         "  n1",

@@ -174,7 +174,7 @@ def _by_node_port(seen: Observation, trace: Trace) -> Finding:
     hops = [hop for hop in trace.legs[-1].request if hop.node != GATEWAY]
     first, last = hops[0], hops[-1]
     nodes = {node.ip: node.name for node in seen.view.snapshot.nodes}
-    port = target.service.node_ports.get(_port_of(seen))
+    port = target.service.node_ports.get(target.port)
     asked, _, asked_port = first.dst.rpartition(":")
     if first.src.rpartition(":")[0] not in target.ips:
         return failed(Failure.WRONG_SOURCE, f"{first.src} sent to the node, not the balancer {target.ips[0]}")
@@ -186,11 +186,6 @@ def _by_node_port(seen: Observation, trace: Trace) -> Finding:
             Failure.WRONG_PATH, f"the request ended at {last.node} {last.interface.name} for {last.dst}"
         )
     return PASSED
-
-
-def _port_of(seen: Observation) -> int:
-    target = seen.step.work.target
-    return target.port if target else 0
 
 
 @judge.register
