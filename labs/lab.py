@@ -17,6 +17,8 @@ from labs.target import Images
 AWAITED = pulumi.CustomTimeouts(create="2m", update="2m", delete="2m")
 """For every object: the providers' own ten minutes only hide a missing load balancer or image."""
 
+NOT_AWAITED = {"pulumi.com/skipAwait": "true"}
+
 
 class Exports(TypedDict):
     """A lab's part of the stack's output ``labs``, read by the probes."""
@@ -56,9 +58,15 @@ class Lab(pulumi.ComponentResource):
         """The logical name of a child: an object ``frontend`` exists in several labs."""
         return f"{self.lab}-{name}"
 
-    def meta(self, name: str, labels: pulumi.Input[Mapping[str, str]] | None = None) -> meta.ObjectMetaArgs:
+    def meta(
+        self,
+        name: str,
+        labels: pulumi.Input[Mapping[str, str]] | None = None,
+        annotations: Mapping[str, str] | None = None,
+    ) -> meta.ObjectMetaArgs:
         """The metadata of an object in the lab's namespace."""
-        return meta.ObjectMetaArgs(name=name, namespace=self.namespace.metadata.name, labels=labels)
+        namespace = self.namespace.metadata.name
+        return meta.ObjectMetaArgs(name=name, namespace=namespace, labels=labels, annotations=annotations)
 
     def gone_with_namespace(self) -> pulumi.ResourceOptions:
         """For objects that nothing outside the cluster hangs on: deleting the namespace deletes them."""
@@ -68,13 +76,18 @@ class Lab(pulumi.ComponentResource):
         """For load balancers and Ingresses: deleted one by one, or their finalizer holds the namespace."""
         return pulumi.ResourceOptions(parent=self, custom_timeouts=AWAITED)
 
-    def deployment(self, name: str, replicas: int, spec: v1.PodSpecArgs) -> apps.Deployment:
-        """A Deployment of Pods labelled ``app=<name>``, told to the probes by its selector."""
+    def deployment(
+        self, name: str, replicas: int, spec: v1.PodSpecArgs, awaited: bool = True
+    ) -> apps.Deployment:
+        """A Deployment of Pods labelled ``app=<name>``, told to the probes by its selector.
+
+        What takes an output of one that is not ``awaited`` is made beside its Pods, not after them.
+        """
         labels = {"app": name}
         spec.topology_spread_constraints = [spread(labels)] if replicas > 1 else None
         deployed = apps.Deployment(
             self.urn_name(name),
-            metadata=self.meta(name),
+            metadata=self.meta(name, annotations=None if awaited else NOT_AWAITED),
             spec=apps.DeploymentSpecArgs(
                 selector=meta.LabelSelectorArgs(match_labels=labels),
                 replicas=replicas,
@@ -99,11 +112,13 @@ class Lab(pulumi.ComponentResource):
     ) -> v1.Service:
         """A Service of ``ports`` (number → name), told to the probes by its ports.
 
-        ``policy`` is its external traffic policy, ``Cluster`` or ``Local``.
+        ``policy`` is its external traffic policy, ``Cluster`` or ``Local``. Only a load balancer is waited
+        for: the Pods are, too, and a provider gives a Service's endpoints ten seconds to settle.
         """
+        balanced = kind == "LoadBalancer"
         service = v1.Service(
             self.urn_name(name),
-            metadata=self.meta(name, labels),
+            metadata=self.meta(name, labels, None if balanced else NOT_AWAITED),
             spec=v1.ServiceSpecArgs(
                 type=kind,
                 cluster_ip="None" if headless else None,
@@ -111,7 +126,7 @@ class Lab(pulumi.ComponentResource):
                 ports=[v1.ServicePortArgs(name=text, port=port) for port, text in ports.items()],
                 selector=selects,
             ),
-            opts=self.deleted_alone() if kind == "LoadBalancer" else self.gone_with_namespace(),
+            opts=self.deleted_alone() if balanced else self.gone_with_namespace(),
         )
         self.exports["services"][name] = {"ports": service.spec.ports.apply(numbers)}
         return service

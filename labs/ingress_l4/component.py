@@ -13,8 +13,12 @@ class IngressL4(Lab):
     """A single replica: with two workers there is a node with a Pod and a node without one."""
 
     def build(self) -> None:
-        """Deployment ``web`` and a Service of type LoadBalancer for each policy."""
-        web = self.deployment(
+        """Deployment ``web`` and a Service of type LoadBalancer for each policy.
+
+        The Services select by a constant: they would wait for the Deployment's Pods otherwise, and the
+        providers then wait ten seconds more for a new Service's endpoints to settle.
+        """
+        self.deployment(
             "web",
             1,
             serving_pod(
@@ -28,7 +32,7 @@ class IngressL4(Lab):
             self.service(
                 f"web-{policy.lower()}",
                 PORT_NAMES,
-                selects=web.spec.template.metadata.labels,
+                selects={"app": "web"},
                 kind="LoadBalancer",
                 policy=policy,
             )

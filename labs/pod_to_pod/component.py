@@ -13,8 +13,6 @@ from labs.lab import Lab
 SIZE = ("50m", "50Mi")
 REST_URL = "http://rest:8000/orders"
 FRONTEND, REST, DATABASE = ({"app": name} for name in ("frontend", "rest", "database"))
-ANSWERS = ["pg_isready", "--quiet", "--host=127.0.0.1", "--username=rest", "--dbname=shop"]
-"""The database's first start, which fills it, listens on no address: only the real one answers this."""
 
 
 class PodToPod(Lab):
@@ -67,10 +65,12 @@ class PodToPod(Lab):
         self.service("rest", {8000: "rest"}, selects=REST)
 
     def _database(self, password: v1.SecretKeySelectorArgs) -> None:
-        """The StatefulSet names its Service by a constant, for the reason given in ``pod_to_service``."""
-        database = server(
-            self.images, "database", 5432, SIZE, secrets={"POSTGRES_PASSWORD": password}, started=ANSWERS
-        )
+        """The StatefulSet names its Service by a constant, for the reason given in ``pod_to_service``.
+
+        The database's first start, which fills it, listens on no address: only the real one accepts.
+        """
+        secrets = {"POSTGRES_PASSWORD": password}
+        database = server(self.images, "database", 5432, SIZE, secrets=secrets, started=5432)
         apps.StatefulSet(
             self.urn_name("database"),
             metadata=self.meta("database"),

@@ -18,7 +18,11 @@ class PodToService(Lab):
     """Three replicas behind a LoadBalancer, two Pods with names of their own, and two that may join."""
 
     def build(self) -> None:
-        """Deployment and Service as printed: the Service takes labels and selector from the Deployment."""
+        """Deployment and Service as printed: the Service takes labels and selector from the Deployment.
+
+        The Service is waited for until its Pods are ready, so the Deployment is not: the two would take
+        their time one after the other.
+        """
         frontend = self.deployment(
             "frontend",
             3,
@@ -28,6 +32,7 @@ class PodToService(Lab):
                     "webapp": server(self.images, "webapp", 8080, SIZE, env=ENV),
                 }
             ),
+            awaited=False,
         )
         service = self.service(
             "frontend",

@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from scripts.progress import step
 from scripts.waiting import TIMEOUTS
 
 LABS_VARIABLE = "PODPATH_LABS"
+WORKLOADS = "deployments,statefulsets,daemonsets,pods,namespaces"
 
 
 def state_file(profile: Profile) -> Path:
@@ -113,12 +115,33 @@ def _start_anew(profile: Profile) -> None:
 
     An object that was being made may exist without the stack knowing it; creating it again would fail.
     """
-    names = kubectl(profile, "get", "namespaces", "--output", "name").split()
-    ours = [name for name in names if name.startswith("namespace/podpath-")]
-    if ours:
-        kubectl(profile, "--request-timeout=0", "delete", *ours, f"--timeout={TIMEOUTS.deploy:.0f}s")
+    _delete_labs(profile, wait=True)
     fresh_stack(profile)
     _init_stack(profile)
+
+
+def _delete_labs(profile: Profile, wait: bool) -> None:
+    """Asks the API server to delete the labs' workloads and namespaces, all of them at once."""
+    listed = kubectl(profile, "get", WORKLOADS, "--all-namespaces", "--output", "json")
+    labs = [item for item in json.loads(listed)["items"] if _namespace_of(item).startswith("podpath-")]
+    roots = [
+        {"apiVersion": item["apiVersion"], "kind": item["kind"], "metadata": _place_of(item)}
+        for item in labs
+        if not item["metadata"].get("ownerReferences")
+    ]
+    if roots:
+        every = json.dumps({"apiVersion": "v1", "kind": "List", "items": roots})
+        how = ["--ignore-not-found", f"--wait={str(wait).lower()}", f"--timeout={TIMEOUTS.deploy:.0f}s"]
+        kubectl(profile, "--request-timeout=0", "delete", "--filename", "-", *how, stdin=every)
+
+
+def _namespace_of(item: dict[str, Any]) -> str:
+    """The namespace that an object is in, or is."""
+    return str(item["metadata"].get("namespace") or item["metadata"]["name"])
+
+
+def _place_of(item: dict[str, Any]) -> dict[str, str]:
+    return {key: item["metadata"][key] for key in ("name", "namespace") if key in item["metadata"]}
 
 
 def _init_stack(profile: Profile) -> None:
@@ -165,7 +188,11 @@ def summary(output: str) -> str:
 def destroy(profile: Profile) -> str:
     """``pulumi destroy`` and the end of the stack; its tracked configuration file stays."""
     _break_stale_lock(profile)
-    out = pulumi(profile, "destroy", "--yes", "--skip-preview", timeout=TIMEOUTS.deploy)
+    with ThreadPoolExecutor(1) as pool:
+        # Pulumi deletes layer by layer, and a namespace's Pods live on for five seconds once it is deleted.
+        ahead = pool.submit(_delete_labs, profile, wait=False)
+        out = pulumi(profile, "destroy", "--yes", "--skip-preview", timeout=TIMEOUTS.deploy)
+        ahead.result()
     pulumi(profile, "stack", "rm", "--yes", "--preserve-config")
     exports_file(profile).unlink(missing_ok=True)
     return summary(out)

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from scripts.cluster.engine import install
-from scripts.cluster.toolset import GO_PACKAGE, GO_VERSION, MODULES, Tool
+from scripts.cluster.toolset import GO_PACKAGE, GO_VERSION, MODULES, Patch, Tool
 from scripts.errors import PodpathError
 from scripts.paths import cache
 from scripts.process import CommandFailed, run
@@ -70,11 +70,14 @@ def build(tools: Sequence[Tool]) -> dict[str, Path]:
     return {tool.name: path_of(tool) for tool in tools}
 
 
-def module_dir(tool: Tool) -> Path:
-    """The folder of the tool's module in Go's module cache; downloaded, checked by go.sum, where missing."""
-    go = go_program()
-    _call(tool, [go, "mod", "download", tool.module])
-    return Path(_call(tool, [go, "list", "-m", "-f", "{{.Dir}}", tool.module]))
+def module_dir(tool: Tool, module: str = "") -> Path:
+    """The folder in Go's module cache of a module that the tool is built with, its own if none is named.
+
+    Downloaded where it is missing, and checked by go.sum.
+    """
+    go, module = go_program(), module or tool.module
+    _call(tool, [go, "mod", "download", module])
+    return Path(_call(tool, [go, "list", "-m", "-f", "{{.Dir}}", module]))
 
 
 def go_program() -> Path:
@@ -173,6 +176,7 @@ def _make(tool: Tool, go: Path, program: Path) -> None:
         argv = [
             os.fspath(go),
             "build",
+            *(["-modfile", os.fspath(_patched(tool, tool.patch, program.parent))] if tool.patch else []),
             "-trimpath",
             "-ldflags",
             tool.ldflags,
@@ -187,6 +191,27 @@ def _make(tool: Tool, go: Path, program: Path) -> None:
         shutil.copyfile(source, program)
     else:
         _call(tool, ["gcc", "-Os", "-static", f"-DVERSION={tool.version}", "-o", program, source])
+
+
+def _patched(tool: Tool, patch: Patch, workshop: Path) -> Path:
+    """A go.mod that takes the module of ``patch`` from a patched copy, both of them in ``workshop``."""
+    copy = workshop / "patched"
+    shutil.copytree(module_dir(tool, patch.module), copy)
+    for path in (copy, *copy.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)  # Go's module cache is read-only
+    text = (copy / patch.file).read_text()
+    for old, new in patch.texts:
+        if text.count(old) != 1:
+            raise PodpathError(
+                f"{tool.name} could not be built: {patch.file} of {patch.module} has {old!r} not once."
+            )
+        text = text.replace(old, new)
+    (copy / patch.file).write_text(text)
+    for name in ("go.mod", "go.sum"):
+        shutil.copyfile(MODULES / tool.folder / name, workshop / name)
+    with (workshop / "go.mod").open("a") as modfile:
+        modfile.write(f"\nreplace {patch.module} => {copy}\n")
+    return workshop / "go.mod"
 
 
 def _call(tool: Tool, argv: Sequence[str | Path], **environment: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from scripts.cluster import balancer, cluster, deploy, fence, outside
 from scripts.cluster.docker import docker, network_of
@@ -43,11 +44,13 @@ def _tear_down(profile: Profile) -> list[str]:
     nodes = cluster.nodes_of(profile.cluster)
     if nodes:
         cluster.refuse_strangers(profile, nodes)
-    if deploy.state_file(profile).exists():
-        removed.append(_end_stack(profile, nodes))
-    with step("end the load balancer"):
-        removed += balancer.stop_balancer(profile)
-    removed += [f"outside {name}" for name in outside.remove_outside(profile)]
+    with ThreadPoolExecutor(1) as pool:
+        beyond = pool.submit(outside.remove_outside, profile)
+        if deploy.state_file(profile).exists():
+            removed.append(_end_stack(profile, nodes))
+        with step("end the load balancer"):
+            removed += balancer.stop_balancer(profile)
+        removed += [f"outside {name}" for name in beyond.result()]
     if nodes:
         with step(f"delete cluster {profile.cluster}"):
             cluster.delete(profile)

@@ -129,43 +129,44 @@ class _Run:
         """What changes the cluster: one after the other in a lab, and the labs, which share nothing, at once.
 
         The lab with most of them is played in the calling thread, so that an interrupt restores at once
-        what its scenario has changed; the other labs' scenarios then end in their own way.
+        what its scenario has changed; the other labs' scenarios then end in their own way. The kernels are
+        asked about all their connections when the last one has ended, so that this disturbs none of them.
         """
+        if not steps:
+            return
         labs: dict[str, list[Step]] = {}
         for step in steps:
             labs.setdefault(step.lab, []).append(step)
-        longest = max(labs.values(), key=len, default=[])
+        longest = max(labs.values(), key=len)
+        seen: dict[str, Observation] = {}
         ended = threading.Event()
 
-        def aside(lab: Sequence[Step]) -> list[tuple[Step, Observation]]:
-            return [(step, self._scenario(step, self._told.put)) for step in lab if not ended.is_set()]
-
-        def judge_one(step: Step, seen: Observation) -> None:
-            self._flush()
-            result = controlled(self._judged(seen), step.probe, verdicts)
-            verdicts[step.probe.id] = result.verdict
-            self._keep(result)
+        def aside(lab: Sequence[Step]) -> None:
+            for step in lab:
+                if not ended.is_set():
+                    self._told.put(events.ScenarioStarted(step.probe.id))
+                    seen[step.probe.id] = self._played(step)
 
         with ThreadPoolExecutor(THREADS) as threads:
             beside = [threads.submit(aside, lab) for lab in labs.values() if lab is not longest]
             try:
                 for step in longest:
-                    judge_one(step, self._scenario(step, self._tell))
+                    self._tell(events.ScenarioStarted(step.probe.id))
+                    seen[step.probe.id] = self._played(step)
+                    self._flush()
                 for future in beside:
-                    for step, seen in future.result():
-                        judge_one(step, seen)
+                    future.result()
             finally:
                 ended.set()
-
-    def _scenario(self, step: Step, tell: events.Observer) -> Observation:
-        """What a scenario saw, with the kernels' view of its own connections."""
-        tell(events.ScenarioStarted(step.probe.id))
-        seen = self._played(step)
-        if not seen.answers:
-            return seen
-        clients = {answer.local[0] for answer in seen.answers if answer.connected} | _proxies(step)
-        with ThreadPoolExecutor(THREADS) as threads:
-            return replace(seen, kernel=self._collect(clients, threads, step.probe.id))
+            answers = [answer for one in seen.values() for answer in one.answers if answer.connected]
+            clients = {answer.local[0] for answer in answers}.union(*map(_proxies, steps))
+            kernel = self._collect(clients, threads, "scenarios")
+        self._flush()
+        for step in steps:
+            judged = self._judged(replace(seen[step.probe.id], kernel=kernel))
+            result = controlled(judged, step.probe, verdicts)
+            verdicts[step.probe.id] = result.verdict
+            self._keep(result)
 
     def _trace(self, traced: Plan, harvest: Harvest, threads: ThreadPoolExecutor) -> dict[str, Trace]:
         """Asks while every node and the gateway capture; by probe id, each request hop by hop."""

@@ -47,7 +47,11 @@ def test_deployment_frontend_is_printed_so(stage: Stage) -> None:
     env = [{"name": "GET_HOSTS_FROM", "value": "env"}]
     size = {"requests": {"cpu": "100m", "memory": "100Mi"}}
     spec = deployment["spec"]
-    assert deployment["metadata"] == {"name": "frontend", "namespace": "podpath-pod-to-service"}
+    assert deployment["metadata"] == {
+        "name": "frontend",
+        "namespace": "podpath-pod-to-service",
+        "annotations": {"pulumi.com/skipAwait": "true"},
+    }
     assert spec["selector"] == {"matchLabels": {"app": "frontend"}}
     assert spec["replicas"] == 3
     assert spec["template"]["metadata"] == {"labels": {"app": "frontend"}}

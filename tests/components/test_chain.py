@@ -131,12 +131,11 @@ def test_a_start_is_over_when_the_server_answers_and_nothing_is_probed_later(sta
         for name in (each["name"],)
     }
     often = {"periodSeconds": 1, "failureThreshold": 60}
-    command = ["pg_isready", "--quiet", "--host=127.0.0.1", "--username=rest", "--dbname=shop"]
     assert told == {
         "nginx": {"httpGet": {"path": "/", "port": 80}, **often},
         "webapp": None,
         "rest": {"httpGet": {"path": "/whoami", "port": 8000}, **often},
-        "database": {"exec": {"command": command}, "timeoutSeconds": 5, **often},
+        "database": {"tcpSocket": {"port": 5432}, **often},
     }
     for spec in stage.pods().values():
         assert all(not {"readinessProbe", "livenessProbe"} & {*each} for each in spec["containers"])

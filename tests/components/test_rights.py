@@ -52,7 +52,7 @@ def test_every_pod_of_a_lab_is_restricted(stage: Stage) -> None:
         assert spec["securityContext"]["sysctls"] == [
             {"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}
         ]
-        assert spec["terminationGracePeriodSeconds"] == 5
+        assert spec["terminationGracePeriodSeconds"] == 1
 
 
 def test_client_is_restricted_though_its_namespace_is_not(stage: Stage) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from ipaddress import IPv4Network
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import yaml
 from scripts.cluster import fence
 from scripts.cluster.cluster import _reason, control_plane, kind_config
 from scripts.cluster.engine import lacks_sys_resource
-from scripts.cluster.profile import Profile, profile_of
+from scripts.cluster.profile import Profile, profile_of, stacks
 from scripts.errors import UsageError
 from scripts.paths import ROOT
 
@@ -27,9 +29,13 @@ def test_the_missing_capability_is_seen() -> None:
     assert not lacks_sys_resource(FULL)
 
 
-def test_kind_config_is_the_stacks_file_on_a_current_machine() -> None:
+def test_kind_config_is_the_stacks_file_and_quick_controllers_on_a_current_machine() -> None:
     profile = Profile("kind")
-    assert yaml.safe_load(kind_config(profile, FULL, cgroup_v2=True)) == profile.config
+    config = yaml.safe_load(kind_config(profile, FULL, cgroup_v2=True))
+    (patch,) = config.pop("kubeadmConfigPatches")
+    assert config == profile.config
+    flags = yaml.safe_load(patch)["controllerManager"]["extraArgs"]
+    assert {flag["name"]: flag["value"] for flag in flags} == {"kube-api-qps": "400", "kube-api-burst": "800"}
 
 
 def test_kind_config_adds_what_an_older_machine_needs() -> None:
@@ -45,6 +51,17 @@ def test_the_default_stack_is_the_articles_cluster() -> None:
     config = Profile("kind").config
     assert [node["role"] for node in config["nodes"]] == ["control-plane", "worker", "worker"]
     assert config["networking"]["kubeProxyMode"] == "iptables"
+
+
+def test_stacks_can_stand_side_by_side() -> None:
+    profiles = [Profile(name) for name in stacks()]
+    assert {"kind", "kind-nftables"} <= {profile.stack for profile in profiles}
+    for profile in profiles:
+        assert profile.settings["podpath:context"] == f"kind-{profile.cluster}"
+        assert len(profile.outside_bridge) <= 15, "IFNAMSIZ, with its end"
+    for one, other in combinations(profiles, 2):
+        assert one.cluster != other.cluster and one.outside_bridge != other.outside_bridge
+        assert not IPv4Network(one.outside_range).overlaps(IPv4Network(other.outside_range))
 
 
 def test_an_unknown_stack_is_a_usage_error_that_names_the_known_ones() -> None:

@@ -27,7 +27,10 @@ FAKE_GO = """#!/bin/sh
 set -eu
 [ "$1" = env ] && { echo "${FAKE_VERSION:-go1.26.8}"; exit; }
 echo "${PWD##*/}: $*" >> "$FAKE/calls"
+[ "$1" = mod ] && exit
+[ "$1" = list ] && { echo "$FAKE/module"; exit; }
 [ "$1" = build ]
+[ "$2" = -modfile ] && { cp "$3" "$FAKE/modfile"; cp -r "${3%/*}/patched" "$FAKE/patched"; }
 echo "$GOARCH|$GOROOT|$GOFLAGS|$CGO_ENABLED" > "$FAKE/environment"
 while [ $# -gt 1 ]; do [ "$1" = -o ] && out=$2; shift; done
 name=${out##*/}
@@ -37,6 +40,7 @@ if [ "$name" = "${FAKE_SLOW:-}" ]; then : > "$FAKE/slow"; until [ -e "$FAKE/go-o
 if [ "$name" = "${FAKE_FAIL:-}" ]; then printf '%s\\n' "$FAKE_SAYS" >&2; exit 1; fi
 echo whole > "$out"
 """
+PROVIDER = group("provider")[0]
 KIND, BALANCER, KUBECTL = group("kind")[0], group("balancer")[0], group("kubectl")[0]
 THREE = (KIND, BALANCER, KUBECTL)
 
@@ -277,7 +281,41 @@ def numbers(version: str) -> list[int]:
 
 
 def test_every_tool_is_built_in_its_own_modules_folder(fake: Path) -> None:
-    go_tools: list[Tool] = [tool for tool in TOOLS if tool.recipe == "go" and not tool.cgo]
+    go_tools: list[Tool] = [tool for tool in TOOLS if tool.recipe == "go" and not tool.cgo and not tool.patch]
     build(go_tools)
     asked = [(line.partition(":")[0], line.rpartition(" ")[2]) for line in calls(fake)]
     assert asked == [(tool.folder, tool.source) for tool in go_tools]
+
+
+@pytest.fixture
+def client(fake: Path) -> Path:
+    """The file that the provider's patch is for, read-only as in Go's module cache."""
+    assert PROVIDER.patch
+    file = fake / "module" / PROVIDER.patch.file
+    file.parent.mkdir(parents=True)
+    file.write_text("\n".join(["const (", *(old for old, _ in PROVIDER.patch.texts), ")"]))
+    file.chmod(0o444)
+    file.parent.chmod(0o555)
+    return file
+
+
+def test_a_patched_module_is_built_from_a_copy(fake: Path, client: Path) -> None:
+    assert PROVIDER.patch
+    before = client.read_text()
+    build([PROVIDER])
+    (replaced,) = re.findall(r"^replace (\S+) => (\S+)$", (fake / "modfile").read_text(), re.MULTILINE)[-1:]
+    assert replaced[0] == PROVIDER.patch.module and replaced[1].startswith(str(cache()))
+    told = (fake / "patched" / PROVIDER.patch.file).read_text()
+    assert all(new in told and old not in told for old, new in PROVIDER.patch.texts)
+    assert client.read_text() == before and leftovers() == []
+
+
+def test_a_patch_that_does_not_fit_is_told_and_builds_nothing(fake: Path, client: Path) -> None:
+    client.chmod(0o644)
+    client.write_text("const DefaultQPS = 5.0")
+    with pytest.raises(
+        PodpathError, match=r"rest/config\.go of k8s\.io/client-go has 'DefaultQPS .*' not once"
+    ):
+        build([PROVIDER])
+    assert not any(": build " in line for line in calls(fake)) and leftovers() == []
+    assert missing([PROVIDER]) == [PROVIDER]

@@ -12,7 +12,16 @@ import pytest
 
 from scripts.cluster import toolset
 from scripts.cluster.contenthash import folder_hash
-from scripts.cluster.toolset import GO_PACKAGE, GO_VERSION, KUBERNETES_VERSION, MODULES, TOOLS, Tool, group
+from scripts.cluster.toolset import (
+    GO_PACKAGE,
+    GO_VERSION,
+    KUBERNETES_VERSION,
+    MODULES,
+    QUICK_CLIENT,
+    TOOLS,
+    Tool,
+    group,
+)
 
 GO_LINE = re.compile(r"^go (\d+)\.(\d+)", re.MULTILINE)
 
@@ -97,6 +106,7 @@ def test_a_key_follows_the_modules_and_the_recipe(modules: Path) -> None:
         {"cgo": True},
         {"source": "sigs.k8s.io/kind/cmd"},
         {"name": "other"},
+        {"patch": QUICK_CLIENT},
     ]
     keys = [fresh(crictl, **change).key for change in recipes]
     assert len({crictl.key, *keys}) == len(recipes) + 1

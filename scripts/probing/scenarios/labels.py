@@ -25,9 +25,13 @@ while :; do
     now=$($2 2>/dev/null | grep -cwF "$1")
     [ "$now" = 0 ] || now=1
     [ "$now" = "$state" ] || { state=$now; echo "$(date +%s%N) $now"; }
+    sleep 0.02
 done
 """
-"""Prints "<nanoseconds since 1970> 0" once no rule is for an address, "… 1" when one appears, and so on."""
+"""Prints "<nanoseconds since 1970> 0" once no rule is for an address, "… 1" when one appears, and so on.
+
+Between two looks it leaves the processors to the kube-proxy that it watches.
+"""
 LISTINGS = {"iptables": "iptables-save -t nat", "nftables": "nft list table ip kube-proxy"}
 ASK = """\
 while :; do
