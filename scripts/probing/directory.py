@@ -61,7 +61,8 @@ def _services(view: View) -> dict[str, str]:
 
 
 def _routed(view: View) -> dict[str, str]:
-    of = {"Ingress": view.snapshot.ingresses, "Gateway": view.snapshot.gateways}
+    # An Ingress last: some controllers make a Gateway of each.
+    of = {"Gateway": view.snapshot.gateways, "Ingress": view.snapshot.ingresses}
     return {
         ip: f"load balancer of {kind} {namespace}/{name}"
         for kind, advertised in of.items()

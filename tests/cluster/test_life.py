@@ -10,6 +10,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import junitparser
 import pytest
@@ -28,6 +29,7 @@ from tests.cluster.conftest import Command
 
 REFUTED = {"S9": "userspace", "E3": "another node", "E5": "every node of the cluster can"}
 """What of the article is not so on this cluster, and a word of what is true instead."""
+EXPECTED = {id: "refuted" if id in REFUTED else "proven" for id in CLAIMS}
 PROFILE = profile_of("kind")
 
 
@@ -37,6 +39,11 @@ def one_sentence(done: subprocess.CompletedProcess[str]) -> str:
     lines = [line for line in done.stderr.splitlines() if line.startswith("podpath: ")]
     assert len(lines) == 1, done.stderr
     return lines[0]
+
+
+def verdicts_of(run: dict[str, Any]) -> dict[str, str]:
+    """The claims' verdicts of a run's JSON."""
+    return {claim["id"]: claim["verdict"] for claim in run["claims"]}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -88,8 +95,7 @@ def test_every_claim_is_judged_with_receipts(scripts: Command, tmp_path: Path) -
     assert scripts("probe", "--json", report, "--junit", junit).returncode == 0
     run = json.loads(report.read_text())
     assert run["schema"] == 1
-    verdicts = {claim["id"]: claim["verdict"] for claim in run["claims"]}
-    assert verdicts == {id: "refuted" if id in REFUTED else "proven" for id in CLAIMS}
+    assert verdicts_of(run) == EXPECTED
     told = {claim["id"]: claim["told"] for claim in run["claims"] if claim["told"]}
     assert {id: word in told[id] for id, word in REFUTED.items()} == dict.fromkeys(REFUTED, True)
     for probe in run["probes"]:
@@ -163,7 +169,7 @@ def test_an_agent_that_is_gone_leaves_claims_open_and_no_more(scripts: Command, 
         kubectl(PROFILE, *agents, "patch", "daemonset", "node-agent", "--patch", present)
         kubectl(PROFILE, "--request-timeout=0", *rolled)
     assert done.returncode == 1
-    claims = {claim["id"]: claim["verdict"] for claim in json.loads(report.read_text())["claims"]}
+    claims = verdicts_of(json.loads(report.read_text()))
     assert set(claims.values()) == {"inconclusive"}, claims
 
 
@@ -216,6 +222,20 @@ def test_down_leaves_nothing_and_says_so(scripts: Command) -> None:
     assert leftovers(PROFILE) == []
     assert cluster.nodes_of(PROFILE.cluster) == {}
     assert balancer.pid_of(PROFILE) is None
+
+
+def test_a_cluster_in_nftables_mode_is_judged_alike(scripts: Command, tmp_path: Path) -> None:
+    report = tmp_path / "run.json"
+    try:
+        assert scripts("up", "kind-nftables", "--no-probe").returncode == 0
+        assert scripts("probe", "kind-nftables", "--json", report).returncode == 0
+    finally:
+        assert scripts("down", "kind-nftables").returncode == 0
+    run = json.loads(report.read_text())
+    assert verdicts_of(run) == EXPECTED
+    (mode,) = (probe["why"] for probe in run["probes"] if probe["id"] == "S9-force")
+    assert mode.count("nftables on podpath-nft-") == 3, mode
+    assert leftovers(profile_of("kind-nftables")) == []
 
 
 def test_somebody_elses_cluster_is_never_touched(scripts: Command, stranger: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import IPv4Interface
 
 import pytest
@@ -42,6 +43,13 @@ KNOWN = directory_of(atlas.view(), {"worker-a": BRIDGE})
 )
 def test_everybody_has_one_name(ip: str, name: str) -> None:
     assert KNOWN.of(f"{ip}:80") == name
+
+
+def test_the_gateway_that_an_ingress_is_made_of_has_the_name_of_the_ingress() -> None:
+    view = atlas.view()
+    shot = replace(view.snapshot, gateways={("some", "gateway"): (atlas.INGRESS_IP,)})
+    known = directory_of(replace(view, snapshot=shot), {})
+    assert known.of(f"{atlas.INGRESS_IP}:80") == f"load balancer of Ingress {atlas.INGRESS_NS}/frontend"
 
 
 def test_only_who_was_met_is_told_and_in_that_order() -> None:

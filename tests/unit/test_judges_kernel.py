@@ -156,3 +156,8 @@ def test_what_rules_counted_is_in_the_receipt() -> None:
     (counted,) = (line for line in kernel if f"at {atlas.CLUSTER_IP}:80/tcp counted +" in line)
     assert counted.startswith("worker-a: rule podpath-pod-to-service/frontend:p80")
     assert "10.244.1.3:80 33.3% +" in counted
+
+
+def test_the_mode_in_force_is_told_of_each_node() -> None:
+    seen = results(ids="S9-force")["S9-force"].finding
+    assert seen.verdict is P and seen.why == ", ".join(f"iptables on {node}" for node in atlas.NODES)

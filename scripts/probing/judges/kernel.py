@@ -155,7 +155,7 @@ def _(expected: model.ModeInForce, seen: Observation) -> Finding:
             return failed(Failure.WRONG_MODE, told)
         if view.proxy_mode not in expected.modes:
             return failed(Failure.WRONG_MODE, f"kube-proxy on {node} runs in mode {view.proxy_mode}")
-    return PASSED
+    return passed(", ".join(f"{seen.kernel.nodes[node].proxy_mode} on {node}" for node in nodes))
 
 
 @judge.register
