@@ -73,6 +73,7 @@ from labs.peers import (
     Where,
 )
 from labs.proofs import (
+    BecomesNode,
     BridgePort,
     ByNodePort,
     Converges,
@@ -112,6 +113,7 @@ __all__ = [
     "Ask",
     "At",
     "Balancer",
+    "BecomesNode",
     "Bind",
     "BridgePort",
     "ByNodePort",
@@ -209,6 +211,7 @@ Expectation = (
     | BridgePort
     | StaysOnNode
     | CrossesNodes
+    | BecomesNode
     | LeavesNode
     | LeavesGateway
     | ByNodePort

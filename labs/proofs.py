@@ -72,6 +72,14 @@ class CrossesNodes:
 
 
 @dataclass(frozen=True)
+class BecomesNode:
+    """Trace: the request leaves the Pod with the Pod's IP and the node with the node's (SNAT), by any way."""
+
+    def __str__(self) -> str:
+        return "its source becomes the node, seen at the node's interface"
+
+
+@dataclass(frozen=True)
 class LeavesNode:
     """Trace: Pod, veth, bridge, node interface, where the source becomes the node (SNAT)."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from labs.model import (
     AnsweredBy,
     AnsweredByHost,
+    BecomesNode,
     Client,
     Connects,
     Container,
@@ -41,7 +42,7 @@ PROBES: tuple[Probe, ...] = (
         "E1",
         TRAVELLER,
         Get(Host("near"), "/whoami", traced=True),
-        (AnsweredByHost("near"), SeesSource("node"), LeavesNode()),
+        (AnsweredByHost("near"), SeesSource("node"), BecomesNode()),
     ),
     Probe(
         "E2-gateway",

@@ -174,6 +174,7 @@ def _run_kind(profile: Profile, image: str, again: int = 5) -> None:
         run(
             [*argv, "--kubeconfig", profile.kubeconfig],
             env=profile.kind_env,
+            cwd=ROOT,
             stdin=kind_config(profile, status, v2),
             log=log,
             timeout=TIMEOUTS.node,

@@ -224,18 +224,31 @@ def test_down_leaves_nothing_and_says_so(scripts: Command) -> None:
     assert balancer.pid_of(PROFILE) is None
 
 
-def test_a_cluster_in_nftables_mode_is_judged_alike(scripts: Command, tmp_path: Path) -> None:
-    report = tmp_path / "run.json"
+def run_on(scripts: Command, stack: str, folder: Path) -> tuple[int, dict[str, Any]]:
+    """The exit code and the JSON of a probe run on another stack, which is up only meanwhile."""
+    report = folder / "run.json"
     try:
-        assert scripts("up", "kind-nftables", "--no-probe").returncode == 0
-        assert scripts("probe", "kind-nftables", "--json", report).returncode == 0
+        assert scripts("up", stack, "--no-probe").returncode == 0
+        code = scripts("probe", stack, "--json", report).returncode
     finally:
-        assert scripts("down", "kind-nftables").returncode == 0
-    run = json.loads(report.read_text())
-    assert verdicts_of(run) == EXPECTED
+        assert scripts("down", stack).returncode == 0
+    assert leftovers(profile_of(stack)) == []
+    return code, json.loads(report.read_text())
+
+
+def test_a_cluster_in_nftables_mode_is_judged_alike(scripts: Command, tmp_path: Path) -> None:
+    code, run = run_on(scripts, "kind-nftables", tmp_path)
+    assert (code, verdicts_of(run)) == (0, EXPECTED)
     (mode,) = (probe["why"] for probe in run["probes"] if probe["id"] == "S9-force")
     assert mode.count("nftables on podpath-nft-") == 3, mode
-    assert leftovers(profile_of("kind-nftables")) == []
+
+
+def test_a_cluster_without_a_bridge_refutes_what_rests_on_one(scripts: Command, tmp_path: Path) -> None:
+    code, run = run_on(scripts, "kind-ptp", tmp_path)
+    bridged = dict.fromkeys(("P3", "P4", "P5", "E4"), "refuted")
+    assert (code, verdicts_of(run)) == (1, EXPECTED | bridged)
+    told = {claim["id"]: claim["told"] for claim in run["claims"]}
+    assert all("is a port of no bridge and the node routes" in told[id] for id in bridged)
 
 
 def test_somebody_elses_cluster_is_never_touched(scripts: Command, stranger: str) -> None:

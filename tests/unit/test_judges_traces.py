@@ -19,7 +19,7 @@ from tests.unit.runs import EVERY, F, I, P, finding, results
 TRACED: dict[str, type[model.Expectation]] = {
     "P4-frontend-rest": model.StaysOnNode,
     "P5-database-rest": model.CrossesNodes,
-    "E1-trace": model.LeavesNode,
+    "E1-trace": model.BecomesNode,
     "E2-gateway": model.LeavesGateway,
     "E4-path": model.LeavesNode,
     "I3-trace": model.ByNodePort,
@@ -49,12 +49,11 @@ def test_every_traced_probe_is_known_here() -> None:
     [
         (Lies(detour=True), "P4-frontend-rest", Failure.WRONG_PATH, "seen at worker-a eth0"),
         (Lies(natted=True), "P4-frontend-rest", Failure.NAT_FOUND, "SNAT at worker-a veth-rest-1"),
-        (Lies(bridge=""), "P4-frontend-rest", Failure.WRONG_PATH, "not of one bridge"),
+        (Lies(bridge=""), "P4-frontend-rest", Failure.WRONG_PATH, "ports of no bridge, not of one bridge"),
         (Lies(bridge=""), "P5-database-rest", Failure.WRONG_PATH, "not through bridge and node on both"),
         (Lies(natted=True), "P5-database-rest", Failure.NAT_FOUND, "SNAT at worker-b"),
         (Lies(unrouted=True), "P5-database-rest", Failure.WRONG_PATH, "Only the default route"),
         (Lies(unmasqueraded=True), "E1-trace", Failure.NO_TRANSLATION, "not the node's 172.18.0.2"),
-        (Lies(bridge=""), "E1-trace", Failure.WRONG_PATH, "not veth, bridge, node interface"),
         (Lies(bridge=""), "E4-path", Failure.WRONG_PATH, "not veth, bridge, node interface"),
         (Lies(gate_open=True), "E2-gateway", Failure.NO_TRANSLATION, "no second NAT"),
         (Lies(unmasqueraded=True), "E2-gateway", Failure.WRONG_SOURCE, "as 10.244.1.12, not as the node's"),
@@ -146,6 +145,10 @@ def test_the_path_observed_is_told_and_refutes_the_claim() -> None:
     assert "veth-front-1 is a port of no bridge and the node routes 10.244.1.10 straight" in why
     claim = claim_result([*seen.values()])
     assert (claim.verdict, claim.told) == (ClaimVerdict.REFUTED, f"P4-frontend-rest: {why}")
+
+
+def test_the_source_becomes_the_nodes_without_a_bridge_as_well() -> None:
+    assert results(Lies(bridge=""), "E1-trace")["E1-trace"].verdict is P
 
 
 def test_each_hop_names_the_pod_behind_its_veth_and_what_changed() -> None:

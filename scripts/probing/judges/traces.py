@@ -74,7 +74,8 @@ def _stays(seen: Observation, trace: Trace) -> Finding:
     ports = [wiring.named(hop.interface.name) for hop in leg.request]
     masters = {port.master if port else "" for port in ports}
     if len(masters) != 1 or "" in masters:
-        return _other_path(seen, trace, f"the two veths are ports of {sorted(masters)}, not of one bridge")
+        named = " and ".join(sorted(masters - {""})) or "no bridge"
+        return _other_path(seen, trace, f"the two veths are ports of {named}, not of one bridge")
     return _untouched(leg) or PASSED
 
 
@@ -117,17 +118,17 @@ def _routed(seen: Observation, here: str, there: str) -> Finding | None:
 
 
 @judge.register
-def _(expected: model.LeavesNode, seen: Observation) -> Finding:
-    return _traced(seen, lambda trace: _leaves(seen, trace))
+def _(expected: model.BecomesNode, seen: Observation) -> Finding:
+    return _traced(seen, lambda trace: _becomes(seen, trace))
 
 
-def _leaves(seen: Observation, trace: Trace) -> Finding:
+def _becomes(seen: Observation, trace: Trace) -> Finding:
     node = seen.step.place.node
     hops = [hop for hop in trace.legs[0].request if hop.node == node]
-    if _kinds(hops) != ["pod in", "bridge in", "uplink out"]:
-        return _other_path(
-            seen, trace, f"on {node} the request went {_way(hops)}, not veth, bridge, node interface"
-        )
+    kinds = _kinds(hops)
+    if kinds[:1] != ["pod in"] or kinds[-1:] != ["uplink out"]:
+        told = f"on {node} the request went {_way(hops)}, not from the Pod to the node's interface"
+        return failed(Failure.WRONG_PATH, told)
     pod, out = hops[0], hops[-1]
     own = next(n.ip for n in seen.view.snapshot.nodes if n.name == node)
     if pod.src.rpartition(":")[0] != seen.step.place.ip:
@@ -139,6 +140,21 @@ def _leaves(seen: Observation, trace: Trace) -> Finding:
             Failure.NO_TRANSLATION, f"at {out.interface.name} the source is {out.src}, not the node's {own}"
         )
     return PASSED
+
+
+@judge.register
+def _(expected: model.LeavesNode, seen: Observation) -> Finding:
+    return _traced(seen, lambda trace: _leaves(seen, trace))
+
+
+def _leaves(seen: Observation, trace: Trace) -> Finding:
+    node = seen.step.place.node
+    hops = [hop for hop in trace.legs[0].request if hop.node == node]
+    if _kinds(hops) != ["pod in", "bridge in", "uplink out"]:
+        return _other_path(
+            seen, trace, f"on {node} the request went {_way(hops)}, not veth, bridge, node interface"
+        )
+    return _becomes(seen, trace)
 
 
 @judge.register
