@@ -27,5 +27,6 @@ def environment(stack: str) -> dict[str, str]:
         "PULUMI_STACK": stack,
         "PULUMI_PARALLEL": "64",  # nearly all of the time is waiting; the default is four a processor
         "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",  # pulumi lists the packages by pip at each start
         "PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK": "true",
     }
