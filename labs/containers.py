@@ -53,13 +53,14 @@ def server(
     command: Sequence[str] | None = None,
     env: Mapping[str, str] | None = None,
     secrets: Mapping[str, v1.SecretKeySelectorArgs] | None = None,
-    started: str | int | None = None,
+    started: str | None = None,
 ) -> v1.ContainerArgs:
     """A container named after its workload that serves ``port``; ``size`` is its cpu and memory request.
 
     ``env`` and ``secrets`` are its environment: by value, and by where in a Secret the value is.
-    ``started`` is a path that answers, or a port that accepts, once the server is up. It becomes a startup
-    probe, never a readiness probe: after the start the kubelet adds no packet to what a lab observes.
+    ``started`` is a path that answers once the server is up, or empty where ``port`` then accepts. It becomes
+    a startup probe, never a readiness probe: after the start the kubelet adds no packet to what a lab
+    observes.
     """
     plain = [v1.EnvVarArgs(name=name, value=value) for name, value in (env or {}).items()]
     secret = [
@@ -83,13 +84,11 @@ def server(
     )
 
 
-def _startup(started: str | int, port: int) -> v1.ProbeArgs:
+def _startup(path: str, port: int) -> v1.ProbeArgs:
     """Tries each second for a minute."""
-    if isinstance(started, str):
-        get = v1.HTTPGetActionArgs(path=started, port=port)
-        return v1.ProbeArgs(http_get=get, period_seconds=1, failure_threshold=60)
-    accepts = v1.TCPSocketActionArgs(port=started)
-    return v1.ProbeArgs(tcp_socket=accepts, period_seconds=1, failure_threshold=60)
+    get = v1.HTTPGetActionArgs(path=path, port=port) if path else None
+    accepts = None if path else v1.TCPSocketActionArgs(port=port)
+    return v1.ProbeArgs(http_get=get, tcp_socket=accepts, period_seconds=1, failure_threshold=60)
 
 
 def serving_pod(

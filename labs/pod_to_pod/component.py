@@ -70,7 +70,7 @@ class PodToPod(Lab):
         The database's first start, which fills it, listens on no address: only the real one accepts.
         """
         secrets = {"POSTGRES_PASSWORD": password}
-        database = server(self.images, "database", 5432, SIZE, secrets=secrets, started=5432)
+        database = server(self.images, "database", 5432, SIZE, secrets=secrets, started="")
         apps.StatefulSet(
             self.urn_name("database"),
             metadata=self.meta("database"),

@@ -107,7 +107,8 @@ class _Run:
         self._ask(batch, harvest, threads)
         sampled = {id: future.result() for id, future in sampling.items()}
         self._flush()
-        clients = _clients(quiet, harvest, self.view) | {s.place.ip for s in samples if s.place.ip}
+        answers = [answer for answer in harvest.answers.values() if isinstance(answer, curl.Answer)]
+        clients = _clients(quiet, answers, self.view) | {s.place.ip for s in samples if s.place.ip}
         gone = threads.submit(self._replaced)
         kernel = self._collect(clients, threads, "kernel").since(self._before)
         self._flush()
@@ -141,26 +142,28 @@ class _Run:
         seen: dict[str, Observation] = {}
         ended = threading.Event()
 
-        def aside(lab: Sequence[Step]) -> None:
+        def played(lab: Sequence[Step], tell: events.Observer) -> None:
             for step in lab:
                 if not ended.is_set():
-                    self._told.put(events.ScenarioStarted(step.probe.id))
+                    tell(events.ScenarioStarted(step.probe.id))
                     seen[step.probe.id] = self._played(step)
 
+        def told_here(event: events.Event) -> None:
+            self._told.put(event)
+            self._flush()
+
         with ThreadPoolExecutor(THREADS) as threads:
-            beside = [threads.submit(aside, lab) for lab in labs.values() if lab is not longest]
+            beside = [
+                threads.submit(played, lab, self._told.put) for lab in labs.values() if lab is not longest
+            ]
             try:
-                for step in longest:
-                    self._tell(events.ScenarioStarted(step.probe.id))
-                    seen[step.probe.id] = self._played(step)
-                    self._flush()
+                played(longest, told_here)
                 for future in beside:
                     future.result()
             finally:
                 ended.set()
-            answers = [answer for one in seen.values() for answer in one.answers if answer.connected]
-            clients = {answer.local[0] for answer in answers}.union(*map(_proxies, steps))
-            kernel = self._collect(clients, threads, "scenarios")
+            answers = [answer for one in seen.values() for answer in one.answers]
+            kernel = self._collect(_clients(steps, answers, self.view), threads, "scenarios")
         self._flush()
         for step in steps:
             judged = self._judged(replace(seen[step.probe.id], kernel=kernel))
@@ -292,9 +295,8 @@ def controlled(result: Result, probe: Probe, verdicts: Mapping[str, Verdict]) ->
     return replace(result, finding=inconclusive(Failure.CONTROL_FAILED, why))
 
 
-def _clients(steps: Sequence[Step], harvest: Harvest, view: View) -> set[str]:
+def _clients(steps: Sequence[Step], answers: Sequence[curl.Answer], view: View) -> set[str]:
     """Every address from which a connection of these can come: the sources, and proxies on the way."""
-    answers = (answer for answer in harvest.answers.values() if isinstance(answer, curl.Answer))
     clients = {answer.local[0] for answer in answers if answer.connected}
     for step in steps:
         target, ask = step.work.target, step.probe.ask

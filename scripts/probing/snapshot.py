@@ -76,6 +76,10 @@ class Snapshot:
     ingresses: Mapping[Key, tuple[str, ...]] = field(default_factory=dict)
     gateways: Mapping[Key, tuple[str, ...]] = field(default_factory=dict)
 
+    def node_ip(self, name: str) -> str:
+        """The InternalIP of a node; empty for a place that is no node."""
+        return next((node.ip for node in self.nodes if node.name == name), "")
+
     @property
     def workers(self) -> list[NodeInfo]:
         """The nodes that run labs, by name."""

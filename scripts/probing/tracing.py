@@ -74,7 +74,8 @@ def interfaces(wiring: Wiring, name: str, view: View) -> dict[int, Interface]:
     uplinks = {
         address.dev: own.get(str(address.ip.ip), "")
         for address in wiring.addresses
-        if str(address.ip.ip) == _node_ip(name, view) or (name == GATEWAY and str(address.ip.ip) in own)
+        if str(address.ip.ip) == view.snapshot.node_ip(name)
+        or (name == GATEWAY and str(address.ip.ip) in own)
     }
 
     def kind(device: str, of: str) -> Kind:
@@ -88,10 +89,6 @@ def interfaces(wiring: Wiring, name: str, view: View) -> dict[int, Interface]:
         link.ifindex: Interface(link.name, kind(link.name, link.kind), uplinks.get(link.name, ""))
         for link in wiring.links
     }
-
-
-def _node_ip(node: str, view: View) -> str:
-    return next((one.ip for one in view.snapshot.nodes if one.name == node), "")
 
 
 def _labelled(hops: tuple[Hop, ...], known: Directory) -> tuple[Hop, ...]:

@@ -123,14 +123,12 @@ def _(expected: model.BecomesNode, seen: Observation) -> Finding:
 
 
 def _becomes(seen: Observation, trace: Trace) -> Finding:
-    node = seen.step.place.node
-    hops = [hop for hop in trace.legs[0].request if hop.node == node]
+    node, hops = seen.step.place.node, _at_home(seen, trace)
     kinds = _kinds(hops)
     if kinds[:1] != ["pod in"] or kinds[-1:] != ["uplink out"]:
         told = f"on {node} the request went {_way(hops)}, not from the Pod to the node's interface"
         return failed(Failure.WRONG_PATH, told)
-    pod, out = hops[0], hops[-1]
-    own = next(n.ip for n in seen.view.snapshot.nodes if n.name == node)
+    pod, out, own = hops[0], hops[-1], seen.view.snapshot.node_ip(node)
     if pod.src.rpartition(":")[0] != seen.step.place.ip:
         return failed(
             Failure.WRONG_SOURCE, f"the request left the Pod as {pod.src}, the API says {seen.step.place.ip}"
@@ -148,13 +146,16 @@ def _(expected: model.LeavesNode, seen: Observation) -> Finding:
 
 
 def _leaves(seen: Observation, trace: Trace) -> Finding:
-    node = seen.step.place.node
-    hops = [hop for hop in trace.legs[0].request if hop.node == node]
+    hops = _at_home(seen, trace)
     if _kinds(hops) != ["pod in", "bridge in", "uplink out"]:
-        return _other_path(
-            seen, trace, f"on {node} the request went {_way(hops)}, not veth, bridge, node interface"
-        )
+        told = f"on {seen.step.place.node} the request went {_way(hops)}, not veth, bridge, node interface"
+        return _other_path(seen, trace, told)
     return _becomes(seen, trace)
+
+
+def _at_home(seen: Observation, trace: Trace) -> list[Hop]:
+    """The request's hops on the node where it starts."""
+    return [hop for hop in trace.legs[0].request if hop.node == seen.step.place.node]
 
 
 @judge.register
@@ -163,11 +164,11 @@ def _(expected: model.LeavesGateway, seen: Observation) -> Finding:
 
 
 def _through_gateway(seen: Observation, trace: Trace) -> Finding:
-    world, node = seen.view.outside, seen.step.place.node
+    world = seen.view.outside
     hops = [hop for hop in trace.legs[0].request if hop.node == GATEWAY]
     if world is None or len(hops) != 2:
         return failed(Failure.WRONG_PATH, f"at the gateway the request went {_way(hops)}")
-    own = next(n.ip for n in seen.view.snapshot.nodes if n.name == node)
+    own = seen.view.snapshot.node_ip(seen.step.place.node)
     came, left = (hop.src.rpartition(":")[0] for hop in hops)
     if came != own:
         return failed(
