@@ -49,3 +49,7 @@ _SENTENCES = {
 }
 
 CLAIMS: dict[str, Claim] = {id: Claim(id, sentence) for id, sentence in _SENTENCES.items()}
+
+DOORS = ("C1", "C2", "C4", "P1", "S6", "S8", "I1", "I2", "I7", "I8", "I9", "F1")
+"""Claims that between them go through every door (localhost, Pod, Service, name, balancer, Ingress), need no
+trace and change nothing: a look of a few seconds that all is still well."""

@@ -70,7 +70,7 @@ def target_of(stack: str, config: pulumi.Config) -> Target:
 def provider_of(target: Target) -> k8s.Provider:
     """The one explicit provider: pinned to a context, and the same one when the API server's port changes.
 
-    The file's contents are handed over, not its path, because older providers read no path.
+    The file's contents are handed over, not its path, which is another one in another checkout.
     """
     return k8s.Provider(
         "cluster",

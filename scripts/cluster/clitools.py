@@ -1,7 +1,7 @@
 """The command line tools a stack needs: from PATH where their versions fit, else built.
 
-A user's own pulumi comes with its own language host, and takes the current official Kubernetes provider
-where that can be downloaded. Else the one provider that is published as a Go module is built.
+A user's own pulumi comes with its own language host, and takes the Kubernetes provider of the SDK's version
+where that can be downloaded. Else the provider is built, too: the newest that is published as a Go module.
 """
 
 from __future__ import annotations

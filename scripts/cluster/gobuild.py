@@ -12,12 +12,13 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 from scripts.cluster.engine import install
-from scripts.cluster.toolset import GO_PACKAGE, GO_VERSION, MODULES, Patch, Tool
+from scripts.cluster.toolset import GO_PACKAGE, GO_VERSION, MODULES, Tool
 from scripts.errors import PodpathError
 from scripts.paths import cache
 from scripts.process import CommandFailed, run
@@ -60,24 +61,20 @@ def build(tools: Sequence[Tool]) -> dict[str, Path]:
     wanting = missing(tools)
     if wanting:
         _check_disk(len(wanting))
-        if any(tool.cgo or tool.recipe == "cc" for tool in wanting):
+        if any(tool.recipe == "cc" for tool in wanting):
             install({"gcc": "gcc libc6-dev"})
         go = go_program()
         programs = "1 program is" if len(wanting) == 1 else f"{len(wanting)} programs are"
-        say(f"{programs} to be built from pinned Go modules (about a minute each, once):")
-        for number, tool in enumerate(wanting, start=1):
-            _build_locked(tool, go, f"[{number}/{len(wanting)}]")
+        say(f"{programs} to be built from pinned Go modules (a minute each, once):")
+        _pipeline(_stages(tool, go, f"[{n}/{len(wanting)}]") for n, tool in enumerate(wanting, start=1))
     return {tool.name: path_of(tool) for tool in tools}
 
 
-def module_dir(tool: Tool, module: str = "") -> Path:
-    """The folder in Go's module cache of a module that the tool is built with, its own if none is named.
-
-    Downloaded where it is missing, and checked by go.sum.
-    """
-    go, module = go_program(), module or tool.module
-    _call(tool, [go, "mod", "download", module])
-    return Path(_call(tool, [go, "list", "-m", "-f", "{{.Dir}}", module]))
+def module_dir(tool: Tool) -> Path:
+    """Where the tool's module lies in Go's module cache; downloaded if missing, checked by go.sum."""
+    go = go_program()
+    _call(tool, [go, "mod", "download", tool.module])
+    return Path(_call(tool, [go, "list", "-m", "-f", "{{.Dir}}", tool.module]))
 
 
 def go_program() -> Path:
@@ -153,7 +150,37 @@ def _workshop(target: Path) -> Iterator[Path]:
         shutil.rmtree(workshop, ignore_errors=True)
 
 
-def _build_locked(tool: Tool, go: Path, place: str) -> None:
+def _pipeline(programs: Iterable[Generator[None]]) -> None:
+    """Compiles one program while the one before is linked, which takes little more than one processor.
+
+    After a failure nothing more is built.
+    """
+    begun: list[Generator[None]] = []
+    linked: Future[None] | None = None
+    with ThreadPoolExecutor(1) as linker:
+        try:
+            for stages in programs:
+                begun.append(stages)
+                next(stages, None)
+                linked = linker.submit(_link, stages, linked)
+            if linked:
+                linked.result()
+        except BaseException:
+            linker.shutdown(cancel_futures=True)
+            raise
+        finally:
+            for stages in begun:
+                stages.close()
+
+
+def _link(stages: Generator[None], before: Future[None] | None) -> None:
+    if before:
+        before.result()
+    next(stages, None)
+
+
+def _stages(tool: Tool, go: Path, place: str) -> Generator[None]:
+    """Compiles the program up to the ``yield``, and links it and puts it into its place from there on."""
     target = path_of(tool)
     target.parent.mkdir(parents=True, exist_ok=True)
     with _locked(target, tool.name):
@@ -164,28 +191,30 @@ def _build_locked(tool: Tool, go: Path, place: str) -> None:
         begun = time.monotonic()
         with _workshop(target) as workshop:
             program = workshop / tool.name
-            _make(tool, go, program)
+            if tool.recipe == "go":
+                flags = ["-trimpath", *_patched(tool, workshop)]
+                _call(tool, [go, "list", "-export", *flags, tool.source], GOTMPDIR=os.fspath(workshop))
+                yield
+                argv: list[str | Path] = [
+                    go,
+                    "build",
+                    *flags,
+                    "-ldflags",
+                    tool.ldflags,
+                    "-o",
+                    program,
+                    tool.source,
+                ]
+                _call(tool, argv, GOTMPDIR=os.fspath(workshop))
+            else:
+                _make(tool, program)
             program.chmod(0o755)
             program.rename(target)
         say(f"✓ {place} {tool.name} {tool.version} ({time.monotonic() - begun:.1f} s)")
 
 
-def _make(tool: Tool, go: Path, program: Path) -> None:
-    """Makes the program; Go's own temporary files go beside it, so that they are removed with it."""
-    if tool.recipe == "go":
-        argv = [
-            os.fspath(go),
-            "build",
-            *(["-modfile", os.fspath(_patched(tool, tool.patch, program.parent))] if tool.patch else []),
-            "-trimpath",
-            "-ldflags",
-            tool.ldflags,
-            "-o",
-            os.fspath(program),
-            tool.source,
-        ]
-        _call(tool, argv, GOTMPDIR=os.fspath(program.parent))
-        return
+def _make(tool: Tool, program: Path) -> None:
+    """Makes a program that is not written in Go."""
     source = module_dir(tool) / tool.source.removeprefix(f"{tool.module}/")
     if tool.recipe == "copy":
         shutil.copyfile(source, program)
@@ -193,30 +222,31 @@ def _make(tool: Tool, go: Path, program: Path) -> None:
         _call(tool, ["gcc", "-Os", "-static", f"-DVERSION={tool.version}", "-o", program, source])
 
 
-def _patched(tool: Tool, patch: Patch, workshop: Path) -> Path:
-    """A go.mod that takes the module of ``patch`` from a patched copy, both of them in ``workshop``."""
+def _patched(tool: Tool, workshop: Path) -> list[str]:
+    """The flags that take the tool's own module from a patched copy in ``workshop``; none without patches."""
+    if not tool.patches:
+        return []
     copy = workshop / "patched"
-    shutil.copytree(module_dir(tool, patch.module), copy)
+    shutil.copytree(module_dir(tool), copy)
     for path in (copy, *copy.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)  # Go's module cache is read-only
-    text = (copy / patch.file).read_text()
-    for old, new in patch.texts:
+    for file, old, new in tool.patches:
+        text = (copy / file).read_text()
         if text.count(old) != 1:
             raise PodpathError(
-                f"{tool.name} could not be built: {patch.file} of {patch.module} has {old!r} not once."
+                f"{tool.name} could not be built: {file} of {tool.module} has {old!r} not once."
             )
-        text = text.replace(old, new)
-    (copy / patch.file).write_text(text)
+        (copy / file).write_text(text.replace(old, new))
     for name in ("go.mod", "go.sum"):
         shutil.copyfile(MODULES / tool.folder / name, workshop / name)
     with (workshop / "go.mod").open("a") as modfile:
-        modfile.write(f"\nreplace {patch.module} => {copy}\n")
-    return workshop / "go.mod"
+        modfile.write(f"\nreplace {tool.module} => {copy}\n")
+    return ["-modfile", os.fspath(workshop / "go.mod")]
 
 
 def _call(tool: Tool, argv: Sequence[str | Path], **environment: str) -> str:
     """Runs a compiler for a tool in its module's folder; what it printed on failure is kept as a log."""
-    environment = {**ENVIRONMENT, "CGO_ENABLED": str(int(tool.cgo)), **environment}
+    environment = {**ENVIRONMENT, "CGO_ENABLED": "0", **environment}
     try:
         return run(argv, env=environment, cwd=MODULES / tool.folder).stdout.strip()
     except CommandFailed as failed:

@@ -1,7 +1,8 @@
 """Every version of every tool, once: what is built from which pinned Go module.
 
-The modules' own versions and checksums stand in ``modules/<folder>/go.mod`` and ``go.sum``; one module a
-folder, so their dependencies never meet.
+The modules' own versions and checksums stand in ``modules/<folder>/go.mod`` and ``go.sum``. Nearly all tools
+share one module: what they have in common (client-go, gRPC) is compiled once, not once a tool in slightly
+different versions. The two that lag years behind the others keep modules of their own.
 """
 
 from __future__ import annotations
@@ -46,24 +47,8 @@ _KUBERNETES_STAMPS = tuple(
 )
 
 
-@dataclass(frozen=True)
-class Patch:
-    """What is exchanged in one ``file`` of a ``module`` that a tool is built with: old text → new text."""
-
-    module: str
-    file: str
-    texts: tuple[tuple[str, str], ...]
-
-
-QUICK_CLIENT = Patch(
-    "k8s.io/client-go",
-    "rest/config.go",
-    (
-        ("DefaultQPS   float32 = 5.0", "DefaultQPS   float32 = 100"),
-        ("DefaultBurst int     = 10", "DefaultBurst int     = 200"),
-    ),
-)
-"""Asks the API server 100 times a second instead of 5, for a program that lets nobody set it."""
+Patch = tuple[str, str, str]
+"""A file of the tool's own module, a text that it has once, and what stands there instead."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +56,7 @@ class Tool:
     """One program: the folder of its module, what to build there, and how.
 
     ``recipe`` is ``go`` for a Go package, ``copy`` for a script and ``cc`` for a C file of the module.
-    ``beside`` names the program in whose folder this one has to lie. ``patch`` is made before it is built.
+    ``beside`` names the program in whose folder this one has to lie. ``patches`` are made before it is built.
     """
 
     name: str
@@ -79,10 +64,9 @@ class Tool:
     source: str
     groups: tuple[Group, ...]
     recipe: Recipe = "go"
-    cgo: bool = False
     stamps: tuple[str, ...] = ()
     beside: str = ""
-    patch: Patch | None = None
+    patches: tuple[Patch, ...] = ()
 
     @property
     def shelf(self) -> str:
@@ -93,8 +77,8 @@ class Tool:
     @cached_property
     def key(self) -> str:
         """12 hexadecimal digits that stand for everything the program depends on."""
-        recipe = (self.name, self.source, self.recipe, str(self.cgo), *self.stamps, platform.machine())
-        recipe += (repr(self.patch),) if self.patch else ()
+        recipe = (self.name, self.source, self.recipe, *self.stamps, platform.machine())
+        recipe += tuple(text for patch in self.patches for text in patch)
         return folder_hash(MODULES / self.folder, *recipe)
 
     @property
@@ -120,22 +104,64 @@ class Tool:
 
 
 def _kubernetes(name: str, *groups: Group) -> Tool:
-    return Tool(name, "kubernetes", f"k8s.io/kubernetes/cmd/{name}", groups, stamps=_KUBERNETES_STAMPS)
+    return Tool(name, SHARED, f"k8s.io/kubernetes/cmd/{name}", groups, stamps=_KUBERNETES_STAMPS)
 
 
+def _without(file: str, *imports: str) -> tuple[Patch, ...]:
+    """Takes plugins out that podpath never uses, and whose SDKs take long to compile."""
+    return tuple((file, f'_ "{path}"', "") for path in imports)
+
+
+SHARED = "shared"
 _CONTAINERD = "github.com/containerd/containerd/v2/cmd"
 _PULUMI = "github.com/pulumi/pulumi"
+_PROVIDER = "github.com/pulumi/pulumi-kubernetes/provider/v4"
 _CNI = "github.com/containernetworking/plugins/plugins"
+_COREDNS = "github.com/coredns/coredns"
+_FLANNEL = "github.com/flannel-io/flannel"
+
+_NEW_SIGNATURE = (
+    ("pkg/controller/controller.go", "5, // workers", "5, // workers\n1, // for status updates"),
+)
+"""The node controller of Kubernetes 1.37 wants to know one number more."""
+_WITHOUT_API = (
+    ("cmd/pulumi/pulumi.go", f'"{_PULUMI}/pkg/v3/cmd/pulumi/cloud"', ""),
+    ("cmd/pulumi/pulumi.go", "cloud.NewAPICmd(),", ""),
+)
+"""`pulumi api` calls Pulumi's own service; its OpenAPI library is a fifteenth of all there is to compile."""
+_CONSTRUCT = "pkg/provider/provider_construct.go"
+_ONLY_OBJECTS = (
+    ("pkg/await/await.go", "structured-merge-diff/v4/", "structured-merge-diff/v6/"),
+    ("pkg/gen/schema.go", "Provider: pschema.ResourceSpec{", "Provider: &pschema.ResourceSpec{"),
+    ("cmd/pulumi-resource-kubernetes/main.go", "schema-embed.json", "schema.json"),
+    ("cmd/pulumi-resource-kubernetes/main.go", "terraform-mapping-embed.json", "terraform-mapping.json"),
+    (_CONSTRUCT, f'providerhelmv4 "{_PROVIDER}/pkg/provider/helm/v4"', ""),
+    (_CONSTRUCT, f'providerkustomizev2 "{_PROVIDER}/pkg/provider/kustomize/v2"', ""),
+    (_CONSTRUCT, f'provideryamlv2 "{_PROVIDER}/pkg/provider/yaml/v2"', ""),
+    (_CONSTRUCT, '"kubernetes:yaml/v2:ConfigFile":     provideryamlv2.NewConfigFileProvider,', ""),
+    (_CONSTRUCT, '"kubernetes:yaml/v2:ConfigGroup":    provideryamlv2.NewConfigGroupProvider,', ""),
+    (_CONSTRUCT, '"kubernetes:helm.sh/v4:Chart":       providerhelmv4.NewChartProvider,', ""),
+    (_CONSTRUCT, '"kubernetes:kustomize/v2:Directory": providerkustomizev2.NewDirectoryProvider,', ""),
+)
+"""Two names as newer modules have them; the schema as it lies in the module, without its version; no charts
+and files of YAML, for whose sake the whole Go SDK (66 packages, ten minutes) would have to be compiled."""
 
 TOOLS: tuple[Tool, ...] = (
-    Tool("kind", "kind", "sigs.k8s.io/kind", ("kind",)),
-    Tool("cloud-provider-kind", "cloud-provider-kind", "sigs.k8s.io/cloud-provider-kind", ("balancer",)),
+    Tool("kind", SHARED, "sigs.k8s.io/kind", ("kind",)),
+    Tool(
+        "cloud-provider-kind",
+        SHARED,
+        "sigs.k8s.io/cloud-provider-kind",
+        ("balancer",),
+        patches=_NEW_SIGNATURE,
+    ),
     Tool(
         "pulumi",
-        "pulumi",
+        SHARED,
         f"{_PULUMI}/pkg/v3/cmd/pulumi",
         ("pulumi",),
         stamps=(f"-X {_PULUMI}/sdk/v3/go/common/version.Version=v3.259.0",),
+        patches=_WITHOUT_API,
     ),
     Tool(
         "pulumi-language-python",
@@ -153,10 +179,10 @@ TOOLS: tuple[Tool, ...] = (
     ),
     Tool(
         "pulumi-resource-kubernetes",
-        "pulumi-kubernetes",
-        "github.com/pulumi/pulumi-kubernetes/provider/v2/cmd/pulumi-resource-kubernetes",
+        SHARED,
+        f"{_PROVIDER}/cmd/pulumi-resource-kubernetes",
         ("provider",),
-        patch=QUICK_CLIENT,
+        patches=_ONLY_OBJECTS,
     ),
     _kubernetes("kubectl", "kubectl", "node"),
     _kubernetes("kubeadm", "node"),
@@ -165,14 +191,37 @@ TOOLS: tuple[Tool, ...] = (
     _kubernetes("kube-controller-manager", "node"),
     _kubernetes("kube-scheduler", "node"),
     _kubernetes("kube-proxy", "node"),
-    Tool("pause", "kubernetes", "k8s.io/kubernetes/build/pause/linux/pause.c", ("node",), recipe="cc"),
-    Tool("containerd", "containerd", f"{_CONTAINERD}/containerd", ("node",)),
-    Tool("containerd-shim-runc-v2", "containerd", f"{_CONTAINERD}/containerd-shim-runc-v2", ("node",)),
-    Tool("ctr", "containerd", f"{_CONTAINERD}/ctr", ("node",)),
-    Tool("crictl", "crictl", "sigs.k8s.io/cri-tools/cmd/crictl", ("node",)),
-    Tool("etcd", "etcd", "go.etcd.io/etcd/server/v3", ("node",)),
-    Tool("coredns", "coredns", "github.com/coredns/coredns", ("node",)),
-    Tool("flannel", "flannel", "github.com/flannel-io/flannel", ("network",), cgo=True),
+    Tool("pause", SHARED, "k8s.io/kubernetes/build/pause/linux/pause.c", ("node",), recipe="cc"),
+    Tool("containerd", SHARED, f"{_CONTAINERD}/containerd", ("node",)),
+    Tool("containerd-shim-runc-v2", SHARED, f"{_CONTAINERD}/containerd-shim-runc-v2", ("node",)),
+    Tool("ctr", SHARED, f"{_CONTAINERD}/ctr", ("node",)),
+    Tool("crictl", SHARED, "sigs.k8s.io/cri-tools/cmd/crictl", ("node",)),
+    Tool("etcd", SHARED, "go.etcd.io/etcd/server/v3", ("node",)),
+    Tool(
+        "coredns",
+        SHARED,
+        _COREDNS,
+        ("node",),
+        patches=_without(
+            "core/plugin/zplugin.go",
+            f"{_COREDNS}/plugin/azure",
+            f"{_COREDNS}/plugin/clouddns",
+            f"{_COREDNS}/plugin/route53",
+            f"{_COREDNS}/plugin/trace",
+        ),
+    ),
+    Tool(
+        "flannel",
+        SHARED,
+        _FLANNEL,
+        ("network",),
+        patches=_without(
+            "main.go",
+            f"{_FLANNEL}/pkg/backend/alloc",
+            f"{_FLANNEL}/pkg/backend/tencentvpc",
+            f"{_FLANNEL}/pkg/backend/udp",  # which would need a C compiler, too
+        ),
+    ),
     Tool("cni-flannel", "cni", f"{_CNI}/meta/flannel", ("network",)),
     Tool("cni-bridge", "cni", f"{_CNI}/main/bridge", ("network",)),
 )

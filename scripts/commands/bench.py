@@ -13,9 +13,9 @@ from typing import Annotated
 
 import typer
 
-from labs import LABS, probes_of
 from labs.model import AnsweredBy, Client, Get, Probe, Service
 from scripts.cluster.profile import Profile, profile_of
+from scripts.commands.probe import every
 from scripts.commands.shell import Stack, start
 from scripts.errors import EXIT_OK, PodpathError
 from scripts.paths import ROOT
@@ -31,7 +31,7 @@ from scripts.probing.verdict import Verdict
 from scripts.probing.view import View
 from scripts.progress import say
 
-SIZES = (1, 10, 100, 1000)
+SIZES = (1, 10, 100, 1000, 5000)
 LARGE = 1000
 """Probes of the rows that compare numbers of nodes."""
 SINGLE = 24
@@ -122,7 +122,7 @@ class OfNodes(View):
 
 def suite(profile: Profile, rounds: int) -> Iterator[Row]:
     """All claims of the stack, and one trace."""
-    everything = [(name, one) for name in LABS for one in probes_of(name)]
+    everything = every()
     seconds, shares, traces = [], [], []
     for _ in range(rounds):
         collected: list[float] = []

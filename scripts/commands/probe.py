@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from labs import LABS, probes_of
+from labs.claims import DOORS
 from labs.model import Probe
 from scripts.cluster.cluster import lock
 from scripts.cluster.profile import Profile, profile_of
@@ -35,10 +36,25 @@ def probe(
 
         print(listing(probes))
         return EXIT_OK
+    return judge(profile, probes, json, junit)
+
+
+def judge(profile: Profile, probes: Sequence[tuple[str, Probe]], json: str = "", junit: str = "") -> int:
+    """Asks these probes, reports, and returns the exit code."""
     with lock(profile.cluster, "scripts/probe"):
         run, folder = _run(profile, probes, json, junit)
     print(f"All evidence: {folder}/. {following(run)}")
     return exit_code(run)
+
+
+def doors() -> list[tuple[str, Probe]]:
+    """The probes (with their lab) of the claims that a quick look asks for, and their positive controls."""
+    return _with_controls({one.id for _, one in every() if one.claim in DOORS})
+
+
+def every() -> list[tuple[str, Probe]]:
+    """All probes, each with its lab."""
+    return [(name, one) for name in LABS for one in probes_of(name)]
 
 
 def chosen(lab: str, text: str) -> list[tuple[str, Probe]]:
@@ -50,19 +66,22 @@ def chosen(lab: str, text: str) -> list[tuple[str, Probe]]:
     """
     if lab and lab not in LABS:
         raise UsageError(f"there is no lab {lab!r}: choose from {', '.join(LABS)}.")
-    every = [(name, one) for name in LABS for one in probes_of(name)]
-    here = [one for name, one in every if lab in ("", name)]
+    here = [one for name, one in every() if lab in ("", name)]
     sought = text.lower()
     wanted = {one.id for one in here if sought in (one.id.lower(), one.claim.lower())}
     wanted = wanted or {one.id for one in here if sought in f"{one.id} {one.claim} {one}".lower()}
     if not wanted:
         raise UsageError(f"no probe has {text!r} in its id, claim or sentence: see scripts/probe --list.")
-    controls = {one.id: one.controls for _, one in every}
+    return _with_controls(wanted)
+
+
+def _with_controls(wanted: set[str]) -> list[tuple[str, Probe]]:
+    controls = {one.id: one.controls for _, one in every()}
     reached, fresh = set(wanted), set(wanted)
     while fresh:
         fresh = {control for id in fresh for control in controls[id]} - reached
         reached |= fresh
-    return [(name, one) for name, one in every if one.id in reached]
+    return [(name, one) for name, one in every() if one.id in reached]
 
 
 def exit_code(run: RunFinished) -> int:

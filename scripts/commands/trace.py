@@ -66,8 +66,9 @@ def trace(
                 done = execute(asked.place, curl.argv(), curl.render(asked.work.requests))
             except PodExecError as error:
                 raise PodpathError(f"the request could not be sent: {error}.") from error
-    seen = trace_of(asked, view, captures, wiring.result())
-    who = directory_of(view, wiring.result()).met(seen.hops)
+        wired = wiring.result()  # here: it starts jobs of its own in these threads
+    seen = trace_of(asked, view, captures, wired)
+    who = directory_of(view, wired).met(seen.hops)
     (answer,) = curl.parse(done.stdout, asked.work.requests).values()
     print(drawn(seen, f"{probe.source} → {ask.to}", who))
     print(f"\nanswer: {_told(answer)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -40,14 +41,29 @@ def up(
     with cluster.lock(profile.cluster):
         ensure_engine()
         images = _tools_and_images()
-        _cluster_and_labs(profile, images, chosen)
+        changed = _cluster_and_labs(profile, images, chosen)
     say(f"up after {time.monotonic() - begun:.1f} s")
     if no_probe:
         print(f"The labs are up. Next: scripts/probe {stack}".rstrip())
         return EXIT_OK
-    from scripts.commands.probe import probe
+    return _probe(profile, changed)
 
-    return probe(stack)
+
+def _probe(profile: Profile, changed: bool) -> int:
+    """Judges every claim; only those at the doors where all were judged and nothing changed since."""
+    from scripts.commands.probe import doors, every, judge
+
+    judged = profile.folder / "judged"
+    if judged.exists() and not changed:
+        say(
+            "nothing changed since every claim was judged: a look at the doors; scripts/probe asks everything"
+        )
+        return judge(profile, doors())
+    judged.unlink(missing_ok=True)
+    code = judge(profile, every())
+    if code == EXIT_OK:
+        judged.touch()
+    return code
 
 
 def chosen_labs(text: str) -> list[str]:
@@ -82,7 +98,8 @@ def link_tools(programs: Iterable[Path]) -> None:
             link.symlink_to(program)
 
 
-def _cluster_and_labs(profile: Profile, images: dict[str, str], labs: list[str]) -> None:
+def _cluster_and_labs(profile: Profile, images: dict[str, str], labs: list[str]) -> bool:
+    """The cluster, its surroundings and the labs; whether anything of the cluster or the labs changed."""
     import json
 
     (profile.folder / "images.json").write_text(json.dumps(images, indent=1))
@@ -92,7 +109,8 @@ def _cluster_and_labs(profile: Profile, images: dict[str, str], labs: list[str])
         """It also brings the Gateway API, without which no Gateway can be made."""
         balancer.ensure_balancer(profile, registry, fresh)
 
-    if cluster.ensure_cluster(profile, images, lambda: node_image(images), lambda: balance(fresh=True)):
+    new = cluster.ensure_cluster(profile, images, lambda: node_image(images), lambda: balance(fresh=True))
+    if new:
         deploy.fresh_stack(profile)
     balance(fresh=False)
     with ThreadPoolExecutor(2) as pool:
@@ -105,6 +123,7 @@ def _cluster_and_labs(profile: Profile, images: dict[str, str], labs: list[str])
     say(f"  {done}")
     with step("wait for the Ingress to answer"):
         _wait_for_ingress(profile)
+    return new or not re.fullmatch(r"\d+ unchanged", done)
 
 
 def _wait_for_ingress(profile: Profile) -> None:

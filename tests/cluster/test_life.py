@@ -15,7 +15,7 @@ from typing import Any
 import junitparser
 import pytest
 
-from labs.claims import CLAIMS
+from labs.claims import CLAIMS, DOORS
 from scripts.cluster import balancer, cluster
 from scripts.cluster.docker import docker
 from scripts.cluster.engine import ensure_engine
@@ -88,6 +88,21 @@ def test_up_ends_with_a_verdict(scripts: Command) -> None:
         not (Path.home() / ".kube" / "config").exists()
         or PROFILE.cluster not in (Path.home() / ".kube/config").read_text()
     )
+
+
+def test_objects_are_applied_by_the_server() -> None:
+    """The provider's fourth generation: fields are owned, and who else writes to them is told."""
+    where = [
+        "--namespace",
+        "podpath-pod-to-service",
+        "get",
+        "deployment",
+        "frontend",
+        "--show-managed-fields",
+    ]
+    fields = json.loads(kubectl(PROFILE, *where, "--output", "json"))["metadata"]["managedFields"]
+    appliers = {one["manager"] for one in fields if one["operation"] == "Apply"}
+    assert [name for name in appliers if name.startswith("pulumi-kubernetes-")], fields
 
 
 def test_every_claim_is_judged_with_receipts(scripts: Command, tmp_path: Path) -> None:
@@ -187,6 +202,14 @@ def test_an_unchanged_up_changes_nothing(scripts: Command) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "created" not in done.stdout.partition("Resources:")[2]
+
+
+def test_up_on_an_unchanged_stack_looks_at_the_doors_only(scripts: Command) -> None:
+    done = scripts("up")
+    assert done.returncode == 0
+    assert "nothing changed since every claim was judged" in done.stderr
+    assert all(f"proven         {id} " in done.stdout for id in DOORS), done.stdout
+    assert " E1 " not in done.stdout
 
 
 def test_a_wrong_passphrase_is_told(scripts: Command) -> None:

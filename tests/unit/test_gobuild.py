@@ -28,9 +28,10 @@ set -eu
 [ "$1" = env ] && { echo "${FAKE_VERSION:-go1.26.8}"; exit; }
 echo "${PWD##*/}: $*" >> "$FAKE/calls"
 [ "$1" = mod ] && exit
+[ "$2" = -export ] && exit
 [ "$1" = list ] && { echo "$FAKE/module"; exit; }
 [ "$1" = build ]
-[ "$2" = -modfile ] && { cp "$3" "$FAKE/modfile"; cp -r "${3%/*}/patched" "$FAKE/patched"; }
+[ "$3" = -modfile ] && { cp "$4" "$FAKE/modfile"; cp -r "${4%/*}/patched" "$FAKE/patched"; }
 echo "$GOARCH|$GOROOT|$GOFLAGS|$CGO_ENABLED" > "$FAKE/environment"
 while [ $# -gt 1 ]; do [ "$1" = -o ] && out=$2; shift; done
 name=${out##*/}
@@ -41,8 +42,8 @@ if [ "$name" = "${FAKE_FAIL:-}" ]; then printf '%s\\n' "$FAKE_SAYS" >&2; exit 1;
 echo whole > "$out"
 """
 PROVIDER = group("provider")[0]
-KIND, BALANCER, KUBECTL = group("kind")[0], group("balancer")[0], group("kubectl")[0]
-THREE = (KIND, BALANCER, KUBECTL)
+KIND, KUBECTL, CRICTL = (tool for tool in TOOLS if tool.name in {"kind", "kubectl", "crictl"})
+THREE = (KIND, KUBECTL, CRICTL)
 
 
 @pytest.fixture
@@ -64,6 +65,11 @@ def calls(fake: Path) -> list[str]:
     return log.read_text().splitlines() if log.exists() else []
 
 
+def builds(fake: Path) -> list[str]:
+    """The programs that the fake was told to link, in order."""
+    return [line.rpartition("/")[2] for line in calls(fake) if ": build " in line]
+
+
 def leftovers() -> list[str]:
     """What lies on the tools' shelves apart from programs and locks."""
     found = [path for path in (cache() / "tools").rglob("*") if path.is_file()]
@@ -72,15 +78,15 @@ def leftovers() -> list[str]:
 
 def test_what_is_built_is_not_built_again(fake: Path, capfd: pytest.CaptureFixture[str]) -> None:
     built = build(THREE)
-    assert list(built) == ["kind", "cloud-provider-kind", "kubectl"]
+    assert list(built) == ["kind", "kubectl", "crictl"]
     for path in built.values():
         assert path.read_text() == "whole\n" and os.access(path, os.X_OK)
-    assert len(calls(fake)) == 3 and leftovers() == []
+    assert builds(fake) == ["kind", "kubectl", "crictl"] and leftovers() == []
     said = capfd.readouterr().err
     assert said.startswith("3 programs are to be built")
-    assert re.search(r"✓ \[2/3\] cloud-provider-kind v0\.10\.0 \(\d+\.\d s\)\n", said)
+    assert re.search(r"✓ \[2/3\] kubectl v1\.37\.2 \(\d+\.\d s\)\n", said)
     assert build(THREE) == built
-    assert len(calls(fake)) == 3 and capfd.readouterr().err == ""
+    assert len(builds(fake)) == 3 and capfd.readouterr().err == ""
 
 
 def test_nothing_missing_runs_no_program(fake: Path) -> None:
@@ -94,7 +100,8 @@ def test_the_flags_are_those_of_the_table(fake: Path) -> None:
     build([KUBECTL])
     program = path_of(KUBECTL).parent / "kubectl.partial" / "kubectl"
     assert calls(fake) == [
-        f"kubernetes: build -trimpath -ldflags {KUBECTL.ldflags} -o {program} k8s.io/kubernetes/cmd/kubectl"
+        "shared: list -export -trimpath k8s.io/kubernetes/cmd/kubectl",
+        f"shared: build -trimpath -ldflags {KUBECTL.ldflags} -o {program} k8s.io/kubernetes/cmd/kubectl",
     ]
 
 
@@ -110,20 +117,18 @@ def test_what_the_user_compiles_for_does_not_reach_the_build(
 def test_a_failed_build_leaves_nothing_and_keeps_what_is_done(
     fake: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("FAKE_FAIL", "cloud-provider-kind")
+    monkeypatch.setenv("FAKE_FAIL", "kubectl")
     monkeypatch.setenv("FAKE_SAYS", "go: downloading x v1\npkg/a.go:3: undefined: b\n\ngo: downloading y v1")
     with pytest.raises(PodpathError) as error:
         build(THREE)
-    log = cache() / "logs" / "build-cloud-provider-kind.log"
-    assert str(error.value) == (
-        f"cloud-provider-kind could not be built (pkg/a.go:3: undefined: b): read {log}."
-    )
+    log = cache() / "logs" / "build-kubectl.log"
+    assert str(error.value) == (f"kubectl could not be built (pkg/a.go:3: undefined: b): read {log}.")
     assert error.value.exit_code == EXIT_ENVIRONMENT
     assert "undefined: b" in log.read_text()
-    assert [tool.name for tool in missing(THREE)] == ["cloud-provider-kind", "kubectl"] and leftovers() == []
+    assert [tool.name for tool in missing(THREE)] == ["kubectl", "crictl"] and leftovers() == []
     monkeypatch.delenv("FAKE_FAIL")
     build(THREE)
-    assert len(calls(fake)) == 4, "kind is not built a second time"
+    assert builds(fake) == ["kind", "kubectl", "kubectl", "crictl"], "kind is not built a second time"
 
 
 @pytest.mark.parametrize(
@@ -151,7 +156,7 @@ def test_a_full_disk_is_told_before_anything_is_built(fake: Path, monkeypatch: p
         build(TOOLS)
     assert calls(fake) == []
     build([KIND])  # one tool does not need the room of all of them
-    assert len(calls(fake)) == 1
+    assert builds(fake) == ["kind"]
 
 
 def test_a_crash_leaves_what_the_next_build_clears(fake: Path) -> None:
@@ -165,8 +170,8 @@ def test_a_crash_leaves_what_the_next_build_clears(fake: Path) -> None:
 def test_an_interrupt_ends_go_and_leaves_only_what_is_done(
     fake: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("FAKE_SLOW", "cloud-provider-kind")
-    names = "{'kind', 'cloud-provider-kind', 'kubectl'}"
+    monkeypatch.setenv("FAKE_SLOW", "kubectl")
+    names = "{'kind', 'kubectl', 'crictl'}"
     code = (  # whoever runs the tests may ignore SIGINT, which a child inherits
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
         "from scripts.cluster.gobuild import build; from scripts.cluster.toolset import TOOLS; "
@@ -179,11 +184,11 @@ def test_an_interrupt_ends_go_and_leaves_only_what_is_done(
         os.killpg(builder.pid, signal.SIGINT)  # as a terminal's Ctrl-C does
         builder.communicate(timeout=10)
     assert builder.returncode != 0
-    assert [tool.name for tool in missing(THREE)] == ["cloud-provider-kind", "kubectl"]
+    assert [tool.name for tool in missing(THREE)] == ["kubectl", "crictl"]
     assert leftovers() == []
     monkeypatch.delenv("FAKE_SLOW")
     build(THREE)
-    assert [line.rpartition("/")[2] for line in calls(fake)].count("kind") == 1, "kind is kept"
+    assert builds(fake).count("kind") == 1, "kind is kept"
 
 
 def test_of_two_builds_at_once_the_second_waits_and_finds_it_done(
@@ -208,7 +213,7 @@ def test_of_two_builds_at_once_the_second_waits_and_finds_it_done(
         (fake / "go-on").touch()
     first.join(10)
     second.join(10)
-    assert path_of(KIND).read_text() == "whole\n" and len(calls(fake)) == 1
+    assert path_of(KIND).read_text() == "whole\n" and builds(fake) == ["kind"]
     assert "kind v0.33.0 (built meanwhile)" in "".join(said) + capfd.readouterr().err
 
 
@@ -281,41 +286,41 @@ def numbers(version: str) -> list[int]:
 
 
 def test_every_tool_is_built_in_its_own_modules_folder(fake: Path) -> None:
-    go_tools: list[Tool] = [tool for tool in TOOLS if tool.recipe == "go" and not tool.cgo and not tool.patch]
+    go_tools: list[Tool] = [tool for tool in TOOLS if tool.recipe == "go" and not tool.patches]
     build(go_tools)
-    asked = [(line.partition(":")[0], line.rpartition(" ")[2]) for line in calls(fake)]
+    asked = [(line.partition(":")[0], line.rpartition(" ")[2]) for line in calls(fake) if ": build " in line]
     assert asked == [(tool.folder, tool.source) for tool in go_tools]
 
 
 @pytest.fixture
-def client(fake: Path) -> Path:
-    """The file that the provider's patch is for, read-only as in Go's module cache."""
-    assert PROVIDER.patch
-    file = fake / "module" / PROVIDER.patch.file
-    file.parent.mkdir(parents=True)
-    file.write_text("\n".join(["const (", *(old for old, _ in PROVIDER.patch.texts), ")"]))
-    file.chmod(0o444)
-    file.parent.chmod(0o555)
-    return file
+def original(fake: Path) -> dict[str, Path]:
+    """The files that the provider's patches are for, read-only as in Go's module cache."""
+    assert PROVIDER.patches
+    files = {name: fake / "module" / name for name, _, _ in PROVIDER.patches}
+    for name, file in files.items():
+        file.parent.mkdir(parents=True)
+        file.write_text("\n".join(["(", *(old for where, old, _ in PROVIDER.patches if where == name), ")"]))
+        file.chmod(0o444)
+        file.parent.chmod(0o555)
+    return files
 
 
-def test_a_patched_module_is_built_from_a_copy(fake: Path, client: Path) -> None:
-    assert PROVIDER.patch
-    before = client.read_text()
+def test_a_patched_module_is_built_from_a_copy(fake: Path, original: dict[str, Path]) -> None:
+    before = {name: file.read_text() for name, file in original.items()}
     build([PROVIDER])
     (replaced,) = re.findall(r"^replace (\S+) => (\S+)$", (fake / "modfile").read_text(), re.MULTILINE)[-1:]
-    assert replaced[0] == PROVIDER.patch.module and replaced[1].startswith(str(cache()))
-    told = (fake / "patched" / PROVIDER.patch.file).read_text()
-    assert all(new in told and old not in told for old, new in PROVIDER.patch.texts)
-    assert client.read_text() == before and leftovers() == []
+    assert replaced[0] == PROVIDER.module and replaced[1].startswith(str(cache()))
+    for file, old, new in PROVIDER.patches:
+        told = (fake / "patched" / file).read_text()
+        assert new in told and old not in told
+    assert {name: file.read_text() for name, file in original.items()} == before and leftovers() == []
 
 
-def test_a_patch_that_does_not_fit_is_told_and_builds_nothing(fake: Path, client: Path) -> None:
-    client.chmod(0o644)
-    client.write_text("const DefaultQPS = 5.0")
-    with pytest.raises(
-        PodpathError, match=r"rest/config\.go of k8s\.io/client-go has 'DefaultQPS .*' not once"
-    ):
+def test_a_patch_that_does_not_fit_is_told_and_builds_nothing(fake: Path, original: dict[str, Path]) -> None:
+    file, old, _ = PROVIDER.patches[0]
+    original[file].chmod(0o644)
+    original[file].write_text(f"{old} {old}")
+    with pytest.raises(PodpathError, match=rf"{file} of {PROVIDER.module} has '{old}' not once"):
         build([PROVIDER])
-    assert not any(": build " in line for line in calls(fake)) and leftovers() == []
+    assert builds(fake) == [] and leftovers() == []
     assert missing([PROVIDER]) == [PROVIDER]

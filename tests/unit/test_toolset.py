@@ -17,7 +17,7 @@ from scripts.cluster.toolset import (
     GO_VERSION,
     KUBERNETES_VERSION,
     MODULES,
-    QUICK_CLIENT,
+    SHARED,
     TOOLS,
     Tool,
     group,
@@ -67,11 +67,11 @@ def test_names_are_unique_and_every_tool_is_in_a_group() -> None:
 
 
 def test_kubernetes_is_one_version_and_stamped_with_it() -> None:
-    kubernetes = [tool for tool in TOOLS if tool.folder == "kubernetes"]
+    kubernetes = [tool for tool in TOOLS if tool.module == "k8s.io/kubernetes"]
     assert {tool.version for tool in kubernetes} == {KUBERNETES_VERSION}
     stamp = f"-X k8s.io/component-base/version.gitVersion={KUBERNETES_VERSION}"
     assert all(stamp in tool.ldflags for tool in kubernetes if tool.recipe == "go")
-    staging = re.findall(r"=> k8s\.io/\S+ (v\S+)", (MODULES / "kubernetes" / "go.mod").read_text())
+    staging = re.findall(r"=> k8s\.io/\S+ (v\S+)", (MODULES / SHARED / "go.mod").read_text())
     assert set(staging) == {KUBERNETES_VERSION.replace("v1.", "v0.")}
 
 
@@ -95,21 +95,20 @@ def test_go_itself_is_pinned_by_hash_in_the_version_we_ask_for() -> None:
 
 
 def test_a_key_follows_the_modules_and_the_recipe(modules: Path) -> None:
-    kind, crictl = fresh(named("kind")), fresh(named("crictl"))
+    kind, bridge = fresh(named("kind")), fresh(named("cni-bridge"))
     assert kind.key == named("kind").key, "where the files lie is not part of the key"
-    sums = modules / "kind" / "go.sum"
+    sums = modules / SHARED / "go.sum"
     sums.write_text(sums.read_text() + "\n")
     assert fresh(kind).key != kind.key
-    assert fresh(crictl).key == crictl.key, "another module's content is not part of the key"
+    assert fresh(bridge).key == bridge.key, "another module's content is not part of the key"
     recipes: list[dict[str, Any]] = [
         {"stamps": ("-X a=b",)},
-        {"cgo": True},
         {"source": "sigs.k8s.io/kind/cmd"},
         {"name": "other"},
-        {"patch": QUICK_CLIENT},
+        {"patches": (("main.go", "old", "new"),)},
     ]
-    keys = [fresh(crictl, **change).key for change in recipes]
-    assert len({crictl.key, *keys}) == len(recipes) + 1
+    keys = [fresh(bridge, **change).key for change in recipes]
+    assert len({bridge.key, *keys}) == len(recipes) + 1
 
 
 def test_a_folders_hash_knows_names_bytes_and_the_executable_bit(tmp_path: Path) -> None:

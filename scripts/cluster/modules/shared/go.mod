@@ -1,0 +1,692 @@
+module podpath/tools/shared
+
+go 1.26.8
+
+replace (
+	k8s.io/api => k8s.io/api v0.37.2
+	k8s.io/apiextensions-apiserver => k8s.io/apiextensions-apiserver v0.37.2
+	k8s.io/apimachinery => k8s.io/apimachinery v0.37.2
+	k8s.io/apiserver => k8s.io/apiserver v0.37.2
+	k8s.io/cli-runtime => k8s.io/cli-runtime v0.37.2
+	k8s.io/client-go => k8s.io/client-go v0.37.2
+	k8s.io/cloud-provider => k8s.io/cloud-provider v0.37.2
+	k8s.io/cluster-bootstrap => k8s.io/cluster-bootstrap v0.37.2
+	k8s.io/code-generator => k8s.io/code-generator v0.37.2
+	k8s.io/component-base => k8s.io/component-base v0.37.2
+	k8s.io/component-helpers => k8s.io/component-helpers v0.37.2
+	k8s.io/controller-manager => k8s.io/controller-manager v0.37.2
+	k8s.io/cri-api => k8s.io/cri-api v0.37.2
+	k8s.io/cri-client => k8s.io/cri-client v0.37.2
+	k8s.io/cri-streaming => k8s.io/cri-streaming v0.37.2
+	k8s.io/csi-translation-lib => k8s.io/csi-translation-lib v0.37.2
+	k8s.io/dynamic-resource-allocation => k8s.io/dynamic-resource-allocation v0.37.2
+	k8s.io/endpointslice => k8s.io/endpointslice v0.37.2
+	k8s.io/externaljwt => k8s.io/externaljwt v0.37.2
+	k8s.io/kms => k8s.io/kms v0.37.2
+	k8s.io/kube-aggregator => k8s.io/kube-aggregator v0.37.2
+	k8s.io/kube-controller-manager => k8s.io/kube-controller-manager v0.37.2
+	k8s.io/kube-proxy => k8s.io/kube-proxy v0.37.2
+	k8s.io/kube-scheduler => k8s.io/kube-scheduler v0.37.2
+	k8s.io/kubectl => k8s.io/kubectl v0.37.2
+	k8s.io/kubelet => k8s.io/kubelet v0.37.2
+	k8s.io/metrics => k8s.io/metrics v0.37.2
+	k8s.io/mount-utils => k8s.io/mount-utils v0.37.2
+	k8s.io/pod-security-admission => k8s.io/pod-security-admission v0.37.2
+	k8s.io/sample-apiserver => k8s.io/sample-apiserver v0.37.2
+	k8s.io/streaming => k8s.io/streaming v0.37.2
+)
+
+tool (
+	github.com/containerd/containerd/v2/cmd/containerd
+	github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2
+	github.com/containerd/containerd/v2/cmd/ctr
+	github.com/coredns/coredns
+	github.com/flannel-io/flannel
+	github.com/pulumi/pulumi-kubernetes/provider/v4/cmd/pulumi-resource-kubernetes
+	github.com/pulumi/pulumi/pkg/v3/cmd/pulumi
+	go.etcd.io/etcd/server/v3
+	k8s.io/kubernetes/cmd/kube-apiserver
+	k8s.io/kubernetes/cmd/kube-controller-manager
+	k8s.io/kubernetes/cmd/kube-proxy
+	k8s.io/kubernetes/cmd/kube-scheduler
+	k8s.io/kubernetes/cmd/kubeadm
+	k8s.io/kubernetes/cmd/kubectl
+	k8s.io/kubernetes/cmd/kubelet
+	sigs.k8s.io/cloud-provider-kind
+	sigs.k8s.io/cri-tools/cmd/crictl
+	sigs.k8s.io/kind
+)
+
+require (
+	al.essio.dev/pkg/shellescape v1.6.0
+	cel.dev/expr v0.25.2
+	charm.land/bubbles/v2 v2.1.0
+	charm.land/bubbletea/v2 v2.0.2
+	charm.land/lipgloss/v2 v2.0.3
+	cloud.google.com/go v0.123.0
+	cloud.google.com/go/auth v0.22.0
+	cloud.google.com/go/auth/oauth2adapt v0.2.8
+	cloud.google.com/go/compute/metadata v0.9.0
+	cloud.google.com/go/iam v1.12.0
+	cloud.google.com/go/kms v1.33.0
+	cloud.google.com/go/logging v1.19.0
+	cloud.google.com/go/longrunning v1.2.0
+	cloud.google.com/go/monitoring v1.30.0
+	cloud.google.com/go/storage v1.64.0
+	cyphar.com/go-pathrs v0.2.5
+	dario.cat/mergo v1.0.2
+	github.com/AlecAivazis/survey/v2 v2.3.7
+	github.com/Azure/azure-sdk-for-go v68.0.0+incompatible
+	github.com/Azure/azure-sdk-for-go/sdk/azcore v1.22.0
+	github.com/Azure/azure-sdk-for-go/sdk/azidentity v1.14.0
+	github.com/Azure/azure-sdk-for-go/sdk/internal v1.12.0
+	github.com/Azure/azure-sdk-for-go/sdk/security/keyvault/azkeys v1.5.0
+	github.com/Azure/azure-sdk-for-go/sdk/security/keyvault/internal v1.2.0
+	github.com/Azure/azure-sdk-for-go/sdk/storage/azblob v1.8.0
+	github.com/Azure/go-ansiterm v0.0.0-20250102033503-faa5f7b0171c
+	github.com/Azure/go-autorest v14.2.0+incompatible
+	github.com/Azure/go-autorest/autorest v0.11.30
+	github.com/Azure/go-autorest/autorest/adal v0.9.22
+	github.com/Azure/go-autorest/autorest/azure/auth v0.5.13
+	github.com/Azure/go-autorest/autorest/azure/cli v0.4.6
+	github.com/Azure/go-autorest/autorest/date v0.3.0
+	github.com/Azure/go-autorest/autorest/to v0.4.0
+	github.com/Azure/go-autorest/logger v0.2.1
+	github.com/Azure/go-autorest/tracing v0.6.0
+	github.com/AzureAD/microsoft-authentication-library-for-go v1.7.2
+	github.com/BurntSushi/toml v1.6.0
+	github.com/DataDog/datadog-agent/comp/core/tagger/origindetection v0.77.0
+	github.com/DataDog/datadog-agent/pkg/obfuscate v0.77.0
+	github.com/DataDog/datadog-agent/pkg/opentelemetry-mapping-go/otlp/attributes v0.77.0
+	github.com/DataDog/datadog-agent/pkg/proto v0.77.0
+	github.com/DataDog/datadog-agent/pkg/remoteconfig/state v0.77.0
+	github.com/DataDog/datadog-agent/pkg/template v0.77.0
+	github.com/DataDog/datadog-agent/pkg/trace v0.77.0
+	github.com/DataDog/datadog-agent/pkg/trace/log v0.77.0
+	github.com/DataDog/datadog-agent/pkg/trace/otel v0.77.0
+	github.com/DataDog/datadog-agent/pkg/trace/stats v0.77.0
+	github.com/DataDog/datadog-agent/pkg/trace/traceutil v0.77.0
+	github.com/DataDog/datadog-agent/pkg/util/log v0.77.0
+	github.com/DataDog/datadog-agent/pkg/util/scrubber v0.77.0
+	github.com/DataDog/datadog-agent/pkg/version v0.77.0
+	github.com/DataDog/datadog-go/v5 v5.8.3
+	github.com/DataDog/dd-trace-go/v2 v2.8.2
+	github.com/DataDog/go-libddwaf/v4 v4.9.0
+	github.com/DataDog/go-runtime-metrics-internal v0.0.4-0.20260217080614-b0f4edc38a6d
+	github.com/DataDog/go-sqllexer v0.1.13
+	github.com/DataDog/go-tuf v1.1.1-0.5.2
+	github.com/DataDog/sketches-go v1.4.8
+	github.com/GoogleCloudPlatform/opentelemetry-operations-go/detectors/gcp v1.35.0
+	github.com/GoogleCloudPlatform/opentelemetry-operations-go/exporter/metric v0.59.0
+	github.com/GoogleCloudPlatform/opentelemetry-operations-go/internal/resourcemapping v0.59.0
+	github.com/JeffAshton/win_pdh v0.0.0-20161109143554-76bb4ee9f0ab
+	github.com/MakeNowJust/heredoc v1.0.0
+	github.com/Masterminds/semver/v3 v3.4.0
+	github.com/Microsoft/go-winio v0.6.3-0.20251027160822-ad3df93bed29
+	github.com/Microsoft/hcsshim v0.15.0-rc.4
+	github.com/Microsoft/hnslib v0.1.3
+	github.com/NYTimes/gziphandler v1.1.1
+	github.com/ProtonMail/go-crypto v1.4.1
+	github.com/StackExchange/wmi v1.2.1
+	github.com/VividCortex/ewma v1.2.0
+	github.com/acarl005/stripansi v0.0.0-20180116102854-5a71ef0e047d
+	github.com/agext/levenshtein v1.2.3
+	github.com/alecthomas/chroma v0.10.0
+	github.com/alecthomas/chroma/v2 v2.13.0
+	github.com/antlr4-go/antlr/v4 v4.13.1
+	github.com/apparentlymart/go-cidr v1.1.1
+	github.com/apparentlymart/go-textseg/v15 v15.0.0
+	github.com/atotto/clipboard v0.1.4
+	github.com/avast/retry-go/v4 v4.6.1
+	github.com/aws/aws-sdk-go-v2 v1.43.0
+	github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream v1.7.14
+	github.com/aws/aws-sdk-go-v2/config v1.32.31
+	github.com/aws/aws-sdk-go-v2/credentials v1.19.30
+	github.com/aws/aws-sdk-go-v2/feature/ec2/imds v1.18.31
+	github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager v0.3.5
+	github.com/aws/aws-sdk-go-v2/internal/configsources v1.4.31
+	github.com/aws/aws-sdk-go-v2/internal/endpoints/v2 v2.7.31
+	github.com/aws/aws-sdk-go-v2/internal/v4a v1.4.32
+	github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs v1.74.4
+	github.com/aws/aws-sdk-go-v2/service/internal/accept-encoding v1.13.13
+	github.com/aws/aws-sdk-go-v2/service/internal/checksum v1.9.24
+	github.com/aws/aws-sdk-go-v2/service/internal/presigned-url v1.13.31
+	github.com/aws/aws-sdk-go-v2/service/internal/s3shared v1.19.32
+	github.com/aws/aws-sdk-go-v2/service/kms v1.55.0
+	github.com/aws/aws-sdk-go-v2/service/route53 v1.63.4
+	github.com/aws/aws-sdk-go-v2/service/s3 v1.106.0
+	github.com/aws/aws-sdk-go-v2/service/secretsmanager v1.44.0
+	github.com/aws/aws-sdk-go-v2/service/signin v1.5.0
+	github.com/aws/aws-sdk-go-v2/service/sso v1.33.0
+	github.com/aws/aws-sdk-go-v2/service/ssooidc v1.38.0
+	github.com/aws/aws-sdk-go-v2/service/sts v1.45.0
+	github.com/aws/smithy-go v1.27.4
+	github.com/aymanbagabas/go-osc52/v2 v2.0.1
+	github.com/aymerick/douceur v0.2.0
+	github.com/bahlo/generic-list-go v0.2.0
+	github.com/bazelbuild/buildtools v0.0.0-20260211083412-859bfffeef82
+	github.com/beorn7/perks v1.0.1
+	github.com/blang/semver v3.5.1+incompatible
+	github.com/blang/semver/v4 v4.0.0
+	github.com/bronze1man/goStrongswanVici v0.0.0-20231128135937-211cef3b0b20
+	github.com/buger/jsonparser v1.1.2
+	github.com/ccojocar/zxcvbn-go v1.0.1
+	github.com/cenkalti/backoff/v4 v4.3.0
+	github.com/cenkalti/backoff/v5 v5.0.3
+	github.com/cespare/xxhash/v2 v2.3.0
+	github.com/chai2010/gettext-go v1.0.2
+	github.com/charmbracelet/bubbles v1.0.0
+	github.com/charmbracelet/bubbletea v1.3.10
+	github.com/charmbracelet/colorprofile v0.4.3
+	github.com/charmbracelet/glamour v0.6.0
+	github.com/charmbracelet/lipgloss v1.1.0
+	github.com/charmbracelet/ultraviolet v0.0.0-20260205113103-524a6607adb8
+	github.com/charmbracelet/x/ansi v0.11.8
+	github.com/charmbracelet/x/cellbuf v0.0.15
+	github.com/charmbracelet/x/term v0.2.2
+	github.com/charmbracelet/x/termios v0.1.1
+	github.com/charmbracelet/x/windows v0.2.2
+	github.com/checkpoint-restore/checkpointctl v1.6.0
+	github.com/checkpoint-restore/go-criu/v7 v7.2.0
+	github.com/cihub/seelog v0.0.0-20170130134532-f561c5e57575
+	github.com/cilium/ebpf v0.17.3
+	github.com/clipperhouse/displaywidth v0.11.0
+	github.com/clipperhouse/uax29/v2 v2.7.0
+	github.com/cloudflare/circl v1.6.3
+	github.com/cncf/xds/go v0.0.0-20260202195803-dba9d589def2
+	github.com/container-storage-interface/spec v1.12.1-0.20260720052920-cd9e7ad1ae09
+	github.com/containerd/btrfs/v2 v2.0.0
+	github.com/containerd/cgroups/v3 v3.1.3
+	github.com/containerd/console v1.0.5
+	github.com/containerd/containerd/api v1.12.0
+	github.com/containerd/containerd/v2 v2.4.2
+	github.com/containerd/continuity v0.5.0
+	github.com/containerd/errdefs v1.0.0
+	github.com/containerd/errdefs/pkg v0.3.0
+	github.com/containerd/fifo v1.1.0
+	github.com/containerd/go-cni v1.1.14
+	github.com/containerd/go-dmverity v0.1.0
+	github.com/containerd/go-runc v1.2.1
+	github.com/containerd/imgcrypt/v2 v2.0.3
+	github.com/containerd/log v0.2.0
+	github.com/containerd/nri v0.12.3
+	github.com/containerd/otelttrpc v0.1.0
+	github.com/containerd/platforms v1.0.0-rc.5
+	github.com/containerd/plugin v1.1.0
+	github.com/containerd/ttrpc v1.2.9
+	github.com/containerd/typeurl/v2 v2.3.0
+	github.com/containerd/zfs/v2 v2.0.0
+	github.com/containernetworking/cni v1.3.1
+	github.com/containernetworking/plugins v1.9.1
+	github.com/containers/ocicrypt v1.3.2
+	github.com/coredns/caddy v1.1.4-0.20250930002214-15135a999495
+	github.com/coredns/coredns v1.14.6
+	github.com/coredns/corefile-migration v1.0.34
+	github.com/coreos/go-iptables v0.8.0
+	github.com/coreos/go-oidc v2.5.0+incompatible
+	github.com/coreos/go-semver v0.3.1
+	github.com/coreos/go-systemd/v22 v22.7.0
+	github.com/coreos/pkg v0.0.0-20240122114842-bbd7aa9bf6fb
+	github.com/cpuguy83/go-md2man/v2 v2.0.7
+	github.com/cyphar/filepath-securejoin v0.7.0
+	github.com/danieljoos/wincred v1.2.3
+	github.com/davecgh/go-spew v1.1.2-0.20180830191138-d8f796af33cc
+	github.com/deckarep/golang-set/v2 v2.5.0
+	github.com/dimchansky/utfbom v1.1.1
+	github.com/distribution/reference v0.6.0
+	github.com/djherbis/times v1.5.0
+	github.com/dlclark/regexp2 v1.11.0
+	github.com/dnstap/golang-dnstap v0.4.0
+	github.com/docker/docker v28.5.2+incompatible
+	github.com/docker/go-events v0.1.0
+	github.com/docker/go-metrics v0.1.0
+	github.com/docker/go-units v0.5.0
+	github.com/dustin/go-humanize v1.0.1
+	github.com/ebitengine/purego v0.10.2
+	github.com/edsrzf/mmap-go v1.1.0
+	github.com/emicklei/go-restful/v3 v3.13.0
+	github.com/emirpasic/gods v1.18.1
+	github.com/envoyproxy/go-control-plane v0.14.0
+	github.com/envoyproxy/go-control-plane/envoy v1.37.0
+	github.com/envoyproxy/go-control-plane/ratelimit v0.1.0
+	github.com/envoyproxy/protoc-gen-validate v1.3.3
+	github.com/erikgeiser/coninput v0.0.0-20211004153227-1c3628e74d0f
+	github.com/erofs/go-erofs v0.3.1
+	github.com/evanphx/json-patch/v5 v5.9.11
+	github.com/exponent-io/jsonpath v0.0.0-20210407135951-1de76d718b3f
+	github.com/expr-lang/expr v1.17.8
+	github.com/farsightsec/golang-framestream v0.3.0
+	github.com/fatih/camelcase v1.0.0
+	github.com/felixge/httpsnoop v1.1.0
+	github.com/flannel-io/flannel v0.26.7
+	github.com/flynn/go-shlex v0.0.0-20150515145356-3f9db97f8568
+	github.com/fsnotify/fsnotify v1.10.1
+	github.com/fxamacker/cbor/v2 v2.9.4
+	github.com/git-pkgs/manifests v0.4.1
+	github.com/git-pkgs/packageurl-go v0.3.1
+	github.com/git-pkgs/purl v0.1.10
+	github.com/git-pkgs/vers v0.2.4
+	github.com/go-errors/errors v1.5.1
+	github.com/go-git/gcfg/v2 v2.0.2
+	github.com/go-git/go-billy/v6 v6.0.0-alpha.1
+	github.com/go-git/go-git/v6 v6.0.0-alpha.4
+	github.com/go-jose/go-jose/v4 v4.1.5
+	github.com/go-logr/logr v1.4.4
+	github.com/go-logr/stdr v1.2.2
+	github.com/go-logr/zapr v1.3.0
+	github.com/go-ole/go-ole v1.3.0
+	github.com/go-openapi/jsonpointer v1.0.0
+	github.com/go-openapi/jsonreference v1.0.0
+	github.com/go-openapi/swag v0.28.0
+	github.com/go-openapi/swag/cmdutils v0.28.0
+	github.com/go-openapi/swag/conv v0.28.0
+	github.com/go-openapi/swag/fileutils v0.28.0
+	github.com/go-openapi/swag/jsonname v0.25.1
+	github.com/go-openapi/swag/jsonutils v0.28.0
+	github.com/go-openapi/swag/loading v0.28.0
+	github.com/go-openapi/swag/mangling v0.28.0
+	github.com/go-openapi/swag/netutils v0.28.0
+	github.com/go-openapi/swag/pools v0.28.0
+	github.com/go-openapi/swag/stringutils v0.28.0
+	github.com/go-openapi/swag/typeutils v0.28.0
+	github.com/go-openapi/swag/yamlutils v0.28.0
+	github.com/go-task/slim-sprig/v3 v3.0.0
+	github.com/go-test/deep v1.1.1
+	github.com/godbus/dbus/v5 v5.2.2
+	github.com/gofrs/uuid v4.2.0+incompatible
+	github.com/gogo/protobuf v1.3.2
+	github.com/golang-jwt/jwt/v4 v4.5.2
+	github.com/golang-jwt/jwt/v5 v5.3.1
+	github.com/golang/glog v1.2.5
+	github.com/golang/groupcache v0.0.0-20241129210726-2c02b8208cf8
+	github.com/golang/protobuf v1.5.4
+	github.com/google/btree v1.1.3
+	github.com/google/cadvisor/lib v0.60.5
+	github.com/google/cel-go v0.29.2
+	github.com/google/certtostore v1.0.7
+	github.com/google/deck v1.1.0
+	github.com/google/gnostic-models v0.7.0
+	github.com/google/go-cmp v0.7.0
+	github.com/google/go-querystring v1.1.0
+	github.com/google/go-tpm v0.9.8
+	github.com/google/gofuzz v1.2.0
+	github.com/google/nftables v0.3.0
+	github.com/google/pprof v0.0.0-20260402051712-545e8a4df936
+	github.com/google/s2a-go v0.1.9
+	github.com/google/shlex v0.0.0-20191202100458-e7afc7fbc510
+	github.com/google/uuid v1.6.0
+	github.com/google/wire v0.7.0
+	github.com/googleapis/enterprise-certificate-proxy v0.3.19
+	github.com/googleapis/gax-go/v2 v2.23.0
+	github.com/gorilla/css v1.0.0
+	github.com/gorilla/mux v1.8.1
+	github.com/gorilla/websocket v1.5.4-0.20250319132907-e064f32e3674
+	github.com/grpc-ecosystem/go-grpc-middleware/providers/prometheus v1.1.0
+	github.com/grpc-ecosystem/go-grpc-middleware/v2 v2.3.3
+	github.com/grpc-ecosystem/grpc-gateway/v2 v2.30.0
+	github.com/grpc-ecosystem/grpc-opentracing v0.0.0-20180507213350-8e809c8a8645
+	github.com/hashicorp/cronexpr v1.1.3
+	github.com/hashicorp/errwrap v1.1.0
+	github.com/hashicorp/go-cleanhttp v0.5.2
+	github.com/hashicorp/go-multierror v1.1.1
+	github.com/hashicorp/go-retryablehttp v0.7.8
+	github.com/hashicorp/go-rootcerts v1.0.2
+	github.com/hashicorp/go-secure-stdlib/parseutil v0.2.0
+	github.com/hashicorp/go-secure-stdlib/strutil v0.1.2
+	github.com/hashicorp/go-sockaddr v1.0.7
+	github.com/hashicorp/go-version v1.9.0
+	github.com/hashicorp/golang-lru/v2 v2.0.7
+	github.com/hashicorp/hcl v1.0.1-vault-7
+	github.com/hashicorp/hcl/v2 v2.24.0
+	github.com/hashicorp/nomad/api v0.0.0-20250909143645-a3b86c697f38
+	github.com/hashicorp/vault/api v1.22.0
+	github.com/hexops/gotextdiff v1.0.3
+	github.com/imdario/mergo v0.3.16
+	github.com/inconshreveable/mousetrap v1.1.0
+	github.com/infobloxopen/go-trees v0.0.0-20200715205103-96a057b8dfb9
+	github.com/intel/goresctrl v0.13.0
+	github.com/invopop/jsonschema v0.14.0
+	github.com/j-keck/arping v0.0.0-20160618110441-2cf9dc699c56
+	github.com/jedib0t/go-pretty/v6 v6.7.10
+	github.com/joho/godotenv v1.5.1
+	github.com/jonboulle/clockwork v0.5.0
+	github.com/josharian/intern v1.0.0
+	github.com/josharian/native v1.1.0
+	github.com/jpillora/backoff v1.0.0
+	github.com/json-iterator/go v1.1.12
+	github.com/kballard/go-shellquote v0.0.0-20180428030007-95032a82bc51
+	github.com/kevinburke/ssh_config v1.6.0
+	github.com/klauspost/compress v1.20.0
+	github.com/klauspost/cpuid/v2 v2.3.0
+	github.com/knqyf263/go-plugin v0.9.0
+	github.com/kylelemons/godebug v1.1.0
+	github.com/lib/pq v1.12.3
+	github.com/liggitt/tabwriter v0.0.0-20181228230101-89fcab3d43de
+	github.com/linkdata/deadlock v0.5.5
+	github.com/lithammer/dedent v1.1.0
+	github.com/lucasb-eyer/go-colorful v1.4.1
+	github.com/lufia/plan9stats v0.0.0-20260216142805-b3301c5f2a88
+	github.com/mailru/easyjson v0.9.0
+	github.com/mattn/go-colorable v0.1.14
+	github.com/mattn/go-isatty v0.0.24
+	github.com/mattn/go-localereader v0.0.1
+	github.com/mattn/go-runewidth v0.0.28
+	github.com/mdlayher/genetlink v1.3.2
+	github.com/mdlayher/netlink v1.11.2
+	github.com/mdlayher/socket v0.6.1
+	github.com/mdlayher/vsock v1.3.0
+	github.com/mgutz/ansi v0.0.0-20170206155736-9520e82c474b
+	github.com/microcosm-cc/bluemonday v1.0.21
+	github.com/miekg/dns v1.1.72
+	github.com/miekg/pkcs11 v1.1.2
+	github.com/minio/simdjson-go v0.4.5
+	github.com/mistifyio/go-zfs/v3 v3.0.1
+	github.com/mitchellh/copystructure v1.2.0
+	github.com/mitchellh/go-homedir v1.1.0
+	github.com/mitchellh/go-ps v1.0.0
+	github.com/mitchellh/go-wordwrap v1.0.1
+	github.com/mitchellh/mapstructure v1.5.1-0.20231216201459-8508981c8b6c
+	github.com/mitchellh/reflectwalk v1.0.2
+	github.com/moby/ipvs v1.1.0
+	github.com/moby/locker v1.0.1
+	github.com/moby/spdystream v0.5.1
+	github.com/moby/sys/capability v0.4.0
+	github.com/moby/sys/mountinfo v0.7.2
+	github.com/moby/sys/sequential v0.6.0
+	github.com/moby/sys/signal v0.7.1
+	github.com/moby/sys/symlink v0.3.0
+	github.com/moby/sys/user v0.4.1
+	github.com/moby/sys/userns v0.2.1
+	github.com/moby/term v0.5.2
+	github.com/modern-go/concurrent v0.0.0-20180306012644-bacd9c7ef1dd
+	github.com/modern-go/reflect2 v1.0.3-0.20250322232337-35a7c28c31ee
+	github.com/monochromegane/go-gitignore v0.0.0-20200626010858-205db1a8cc00
+	github.com/muesli/ansi v0.0.0-20230316100256-276c6243b2f6
+	github.com/muesli/cancelreader v0.2.2
+	github.com/muesli/reflow v0.3.0
+	github.com/muesli/termenv v0.16.0
+	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822
+	github.com/mwitkow/go-conntrack v0.0.0-20190716064945-2f068394615f
+	github.com/mxk/go-flowrate v0.0.0-20140419014527-cca7078d478f
+	github.com/natefinch/atomic v1.0.1
+	github.com/nbutton23/zxcvbn-go v0.0.0-20180912185939-ae427f1e4c1d
+	github.com/olekukonko/tablewriter v0.0.5
+	github.com/onsi/ginkgo/v2 v2.32.1
+	github.com/onsi/gomega v1.43.0
+	github.com/opencontainers/cgroups v0.0.7
+	github.com/opencontainers/go-digest v1.0.0
+	github.com/opencontainers/image-spec v1.1.1
+	github.com/opencontainers/runtime-spec v1.3.0
+	github.com/opencontainers/runtime-tools v0.9.1-0.20251114084447-edf4cb3d2116
+	github.com/opencontainers/selinux v1.15.1
+	github.com/opentracing-contrib/go-observer v0.0.0-20170622124052-a52f23424492
+	github.com/opentracing/basictracer-go v1.1.0
+	github.com/opentracing/opentracing-go v1.2.0
+	github.com/openzipkin-contrib/zipkin-go-opentracing v0.5.0
+	github.com/openzipkin/zipkin-go v0.4.3
+	github.com/oschwald/geoip2-golang/v2 v2.2.0
+	github.com/oschwald/maxminddb-golang/v2 v2.3.0
+	github.com/outcaste-io/ristretto v0.2.3
+	github.com/pb33f/jsonpath v0.8.2
+	github.com/pb33f/libopenapi v0.36.1
+	github.com/pb33f/ordered-map/v2 v2.3.1
+	github.com/pelletier/go-toml v1.9.5
+	github.com/pelletier/go-toml/v2 v2.4.3
+	github.com/peterbourgon/diskv v2.0.1+incompatible
+	github.com/petermattis/goid v0.0.0-20260226131333-17d1149c6ac6
+	github.com/pgavlin/aho-corasick v0.5.1
+	github.com/pgavlin/diff v0.0.0-20230503175810-113847418e2e
+	github.com/pgavlin/fx v0.1.6
+	github.com/pgavlin/fx/v2 v2.0.12
+	github.com/pgavlin/goldmark v1.1.33-0.20200616210433-b5eb04559386
+	github.com/pgavlin/text v0.0.0-20240821195002-b51d0990e284
+	github.com/philhofer/fwd v1.2.0
+	github.com/pires/go-proxyproto v0.13.0
+	github.com/pjbgf/sha1cd v0.6.0
+	github.com/pkg/browser v0.0.0-20240102092130-5ac0b6a4141c
+	github.com/pkg/errors v0.9.1
+	github.com/pkg/term v1.1.0
+	github.com/planetscale/vtprotobuf v0.6.1-0.20240319094008-0393e58bdf10
+	github.com/pmezard/go-difflib v1.0.1-0.20181226105442-5d4384ee4fb2
+	github.com/power-devops/perfstat v0.0.0-20240221224432-82ca36839d55
+	github.com/pquerna/cachecontrol v0.1.0
+	github.com/prometheus/client_golang v1.24.1
+	github.com/prometheus/client_model v0.6.2
+	github.com/prometheus/common v0.70.1
+	github.com/prometheus/exporter-toolkit v0.17.1
+	github.com/prometheus/procfs v0.21.1
+	github.com/pulumi/appdash v0.0.0-20231130102222-75f619a67231
+	github.com/pulumi/inflector v0.2.1
+	github.com/pulumi/pulumi/pkg/v3 v3.259.0
+	github.com/pulumi/pulumi/sdk/v3 v3.259.0
+	github.com/puzpuzpuz/xsync/v3 v3.5.1
+	github.com/quic-go/qpack v0.6.0
+	github.com/quic-go/quic-go v0.60.0
+	github.com/rivo/uniseg v0.4.7
+	github.com/robfig/cron/v3 v3.0.1
+	github.com/rogpeppe/go-internal v1.14.1
+	github.com/russross/blackfriday/v2 v2.1.0
+	github.com/ryanuber/go-glob v1.0.0
+	github.com/sabhiram/go-gitignore v0.0.0-20210923224102-525f6e181f06
+	github.com/safchain/ethtool v0.6.2
+	github.com/santhosh-tekuri/jsonschema/v5 v5.3.1
+	github.com/sasha-s/go-deadlock v0.3.5
+	github.com/secure-systems-lab/go-securesystemslib v0.10.0
+	github.com/segmentio/asm v1.2.1
+	github.com/segmentio/encoding v0.3.5
+	github.com/sergi/go-diff v1.4.0
+	github.com/shirou/gopsutil/v3 v3.22.3
+	github.com/shirou/gopsutil/v4 v4.26.2
+	github.com/shurcooL/httpfs v0.0.0-20190707220628-8d4bc4ba7749
+	github.com/shurcooL/vfsgen v0.0.0-20200824052919-0d455de96546
+	github.com/sirupsen/logrus v1.10.2
+	github.com/smallstep/pkcs7 v0.2.1
+	github.com/soheilhy/cmux v0.1.5
+	github.com/sourcegraph/appdash-data v0.0.0-20151005221446-73f23eafcf67
+	github.com/sourcegraph/jsonrpc2 v0.2.1
+	github.com/spf13/afero v1.15.0
+	github.com/spf13/cobra v1.10.2
+	github.com/spf13/pflag v1.0.10
+	github.com/spiffe/go-spiffe/v2 v2.8.1
+	github.com/stefanberger/go-pkcs11uri v0.0.0-20230803200340-78284954bff6
+	github.com/tchap/go-patricia/v2 v2.3.3
+	github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common v1.0.1139
+	github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/vpc v1.0.1136
+	github.com/tetratelabs/wazero v1.11.0
+	github.com/texttheater/golang-levenshtein v1.0.1
+	github.com/tinylib/msgp v1.6.3
+	github.com/tklauser/go-sysconf v0.3.16
+	github.com/tklauser/numcpus v0.11.0
+	github.com/tmc/grpc-websocket-proxy v0.0.0-20220101234140-673ab2c3ae75
+	github.com/trailofbits/go-mutexasserts v0.0.0-20250514102930-c1f3d2e37561
+	github.com/uber/jaeger-client-go v2.30.0+incompatible
+	github.com/uber/jaeger-lib v2.4.1+incompatible
+	github.com/urfave/cli/v2 v2.27.7
+	github.com/vbauerster/cupwriter v0.0.4
+	github.com/vbauerster/mpb/v8 v8.15.2
+	github.com/vishvananda/netlink v1.3.1
+	github.com/vishvananda/netns v0.0.5
+	github.com/wk8/go-ordered-map/v2 v2.1.8
+	github.com/x448/float16 v0.8.4
+	github.com/xeipuuv/gojsonpointer v0.0.0-20190905194746-02993c407bfb
+	github.com/xeipuuv/gojsonreference v0.0.0-20180127040603-bd5ef7bd5415
+	github.com/xeipuuv/gojsonschema v1.2.0
+	github.com/xiang90/probing v0.0.0-20221125231312-a49e3df8f510
+	github.com/xlab/treeprint v1.2.0
+	github.com/xo/terminfo v1.0.0
+	github.com/xrash/smetrics v0.0.0-20240521201337-686a1a2994c1
+	github.com/yuin/goldmark v1.7.17
+	github.com/yuin/goldmark-emoji v1.0.1
+	github.com/yusufpapurcu/wmi v1.2.4
+	github.com/zalando/go-keyring v0.2.8
+	github.com/zclconf/go-cty v1.16.3
+	go.etcd.io/bbolt v1.5.0
+	go.etcd.io/etcd/api/v3 v3.7.0
+	go.etcd.io/etcd/client/pkg/v3 v3.7.0
+	go.etcd.io/etcd/client/v3 v3.7.0
+	go.etcd.io/etcd/pkg/v3 v3.7.0
+	go.etcd.io/etcd/server/v3 v3.7.0
+	go.etcd.io/raft/v3 v3.7.0
+	go.opencensus.io v0.24.0
+	go.opentelemetry.io/auto/sdk v1.2.1
+	go.opentelemetry.io/collector/component v1.51.1-0.20260205185216-81bc641f26c0
+	go.opentelemetry.io/collector/featuregate v1.65.0
+	go.opentelemetry.io/collector/pdata v1.65.0
+	go.opentelemetry.io/collector/pdata/pprofile v0.145.1-0.20260205185216-81bc641f26c0
+	go.opentelemetry.io/contrib/bridges/otelslog v0.20.0
+	go.opentelemetry.io/contrib/detectors/gcp v1.44.0
+	go.opentelemetry.io/contrib/instrumentation/github.com/emicklei/go-restful/otelrestful v0.69.0
+	go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc v0.71.0
+	go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp v0.71.0
+	go.opentelemetry.io/otel v1.46.0
+	go.opentelemetry.io/otel/exporters/otlp/otlplog/otlploggrpc v0.21.0
+	go.opentelemetry.io/otel/exporters/otlp/otlptrace v1.46.0
+	go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc v1.46.0
+	go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp v1.46.0
+	go.opentelemetry.io/otel/log v0.21.0
+	go.opentelemetry.io/otel/metric v1.46.0
+	go.opentelemetry.io/otel/sdk v1.46.0
+	go.opentelemetry.io/otel/sdk/log v0.21.0
+	go.opentelemetry.io/otel/sdk/metric v1.46.0
+	go.opentelemetry.io/otel/trace v1.46.0
+	go.opentelemetry.io/proto/otlp v1.11.0
+	go.uber.org/atomic v1.11.0
+	go.uber.org/automaxprocs v1.6.0
+	go.uber.org/multierr v1.11.0
+	go.uber.org/zap v1.28.0
+	go.yaml.in/yaml/v2 v2.4.4
+	go.yaml.in/yaml/v3 v3.0.5
+	go.yaml.in/yaml/v4 v4.0.0-rc.4
+	gocloud.dev v0.46.1-0.20260810195832-b5401c07b5f1
+	gocloud.dev/secrets/hashivault v0.46.0
+	golang.org/x/crypto v0.56.0
+	golang.org/x/exp v0.0.0-20260410095643-746e56fc9e2f
+	golang.org/x/mod v0.41.0
+	golang.org/x/net v0.58.0
+	golang.org/x/oauth2 v0.36.0
+	golang.org/x/sync v0.23.0
+	golang.org/x/sys v0.48.0
+	golang.org/x/term v0.45.0
+	golang.org/x/text v0.41.0
+	golang.org/x/time v0.16.0
+	golang.org/x/tools v0.49.0
+	golang.org/x/xerrors v0.0.0-20240903120638-7835f813f4da
+	golang.zx2c4.com/wireguard v0.0.0-20231211153847-12269c276173
+	golang.zx2c4.com/wireguard/wgctrl v0.0.0-20230429144221-925a1e7659e6
+	google.golang.org/api v0.290.0
+	google.golang.org/genproto v0.0.0-20260724162435-b2f20204f0df
+	google.golang.org/genproto/googleapis/api v0.0.0-20260825221802-da73d73af1c5
+	google.golang.org/genproto/googleapis/rpc v0.0.0-20260825221802-da73d73af1c5
+	google.golang.org/grpc v1.83.2
+	google.golang.org/protobuf v1.36.12
+	gopkg.in/evanphx/json-patch.v4 v4.13.0
+	gopkg.in/go-jose/go-jose.v2 v2.6.3
+	gopkg.in/inf.v0 v0.9.1
+	gopkg.in/ini.v1 v1.67.1
+	gopkg.in/natefinch/lumberjack.v2 v2.2.1
+	gopkg.in/yaml.v2 v2.4.0
+	gopkg.in/yaml.v3 v3.0.1
+	k8s.io/api v0.37.2
+	k8s.io/apiextensions-apiserver v0.35.2
+	k8s.io/apimachinery v0.37.2
+	k8s.io/apiserver v0.37.2
+	k8s.io/cli-runtime v0.37.2
+	k8s.io/client-go v0.37.2
+	k8s.io/cloud-provider v0.37.2
+	k8s.io/cluster-bootstrap v0.0.0
+	k8s.io/component-base v0.37.2
+	k8s.io/component-helpers v0.37.2
+	k8s.io/controller-manager v0.37.2
+	k8s.io/cri-api v0.37.2
+	k8s.io/cri-client v0.37.0
+	k8s.io/cri-streaming v0.37.0
+	k8s.io/csi-translation-lib v0.0.0
+	k8s.io/dynamic-resource-allocation v0.37.2
+	k8s.io/endpointslice v0.0.0
+	k8s.io/externaljwt v0.0.0
+	k8s.io/klog/v2 v2.140.0
+	k8s.io/kms v0.37.2
+	k8s.io/kube-aggregator v0.0.0
+	k8s.io/kube-controller-manager v0.0.0
+	k8s.io/kube-openapi v0.0.0-20260721132016-d427ff9ee9ad
+	k8s.io/kube-proxy v0.0.0
+	k8s.io/kube-scheduler v0.0.0
+	k8s.io/kubectl v0.37.0
+	k8s.io/kubelet v0.37.2
+	k8s.io/kubernetes v1.37.2
+	k8s.io/metrics v0.37.2
+	k8s.io/mount-utils v0.0.0
+	k8s.io/pod-security-admission v0.0.0
+	k8s.io/streaming v0.37.2
+	k8s.io/system-validators v1.12.1
+	k8s.io/utils v0.0.0-20260626114624-be93311217bd
+	lukechampine.com/frand v1.5.1
+	sigs.k8s.io/apiserver-network-proxy/konnectivity-client v0.36.0
+	sigs.k8s.io/cloud-provider-kind v0.10.0
+	sigs.k8s.io/cri-tools v1.37.0
+	sigs.k8s.io/gateway-api v1.4.0
+	sigs.k8s.io/json v0.0.0-20250730193827-2d320260d730
+	sigs.k8s.io/kind v0.33.0
+	sigs.k8s.io/knftables v0.0.22
+	sigs.k8s.io/kustomize/api v0.21.1
+	sigs.k8s.io/kustomize/kustomize/v5 v5.8.1
+	sigs.k8s.io/kustomize/kyaml v0.21.1
+	sigs.k8s.io/mcs-api v0.5.0
+	sigs.k8s.io/randfill v1.0.0
+	sigs.k8s.io/structured-merge-diff/v6 v6.4.2
+	sigs.k8s.io/yaml v1.6.0
+	tags.cncf.io/container-device-interface v1.1.1
+	tags.cncf.io/container-device-interface/specs-go v1.1.1
+)
+
+require (
+	github.com/containerd/log/otel v0.1.0 // indirect
+	github.com/networkplumbing/go-nft v0.4.0 // indirect
+	github.com/urfave/cli/v3 v3.11.0 // indirect
+	go.opentelemetry.io/otel/bridge/opentracing v1.33.0 // indirect
+	sigs.k8s.io/structured-merge-diff/v4 v4.6.0 // indirect
+)
+
+require (
+	github.com/Masterminds/goutils v1.1.1
+	github.com/Masterminds/sprig/v3 v3.3.0
+	github.com/Masterminds/squirrel v1.5.4
+	github.com/aead/chacha20 v0.0.0-20180709150244-8b13a72661da
+	github.com/apparentlymart/go-textseg/v13 v13.0.0
+	github.com/asaskevich/govalidator v0.0.0-20230301143203-a9d515a09cc2
+	github.com/cheggaaa/pb v1.0.29
+	github.com/containerd/containerd v1.7.29
+	github.com/evanphx/json-patch v5.9.11+incompatible
+	github.com/fatih/color v1.18.0
+	github.com/fluxcd/cli-utils v0.37.2-flux.1
+	github.com/fluxcd/pkg/ssa v0.72.0
+	github.com/go-git/gcfg v1.5.1-0.20230307220236-3a3c6141e376
+	github.com/go-git/go-billy/v5 v5.6.1
+	github.com/go-git/go-git/v5 v5.13.1
+	github.com/go-gorp/gorp/v3 v3.1.0
+	github.com/gobwas/glob v0.2.3
+	github.com/gosuri/uitable v0.0.4
+	github.com/gregjones/httpcache v0.0.0-20190611155906-901d90724c79
+	github.com/huandu/xstrings v1.5.0
+	github.com/jbenet/go-context v0.0.0-20150711004518-d14ea06fba99
+	github.com/jmoiron/sqlx v1.4.0
+	github.com/lann/builder v0.0.0-20180802200727-47ae307949d0
+	github.com/lann/ps v0.0.0-20150810152359-62de8c46ede0
+	github.com/pulumi/cloud-ready-checks v1.3.0
+	github.com/pulumi/esc v0.21.0
+	github.com/pulumi/pulumi-kubernetes/provider/v4 v4.0.0-20260115033456-f47bc2d6f199
+	github.com/pulumi/pulumi-kubernetes/sdk/v4 v4.24.0
+	github.com/rubenv/sql-migrate v1.8.0
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.2
+	github.com/shopspring/decimal v1.4.0
+	github.com/skeema/knownhosts v1.3.0
+	github.com/spf13/cast v1.10.0
+	github.com/stoewer/go-strcase v1.3.0
+	github.com/theory/jsonpath v0.9.0
+	github.com/xanzy/ssh-agent v0.3.3
+	gopkg.in/warnings.v0 v0.1.2
+	helm.sh/helm/v3 v3.18.6
+	oras.land/oras-go/v2 v2.6.0
+	sigs.k8s.io/cli-utils v0.37.2
+	sigs.k8s.io/controller-runtime v0.23.3
+)
