@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from typing import Annotated
 
 import typer
@@ -66,7 +67,7 @@ def bench(
     if life:
         for row in lifetimes(stack):
             print(row, flush=True)
-    for row in (*suite(profile, rounds), *probing(profile, rounds)):
+    for row in chain(suite(profile, rounds), probing(profile, rounds)):
         print(row, flush=True)
     print(f"Next: scripts/down {stack}")
     return EXIT_OK
