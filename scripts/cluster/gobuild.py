@@ -191,30 +191,24 @@ def _stages(tool: Tool, go: Path, place: str) -> Generator[None]:
         begun = time.monotonic()
         with _workshop(target) as workshop:
             program = workshop / tool.name
-            if tool.recipe == "go":
-                flags = ["-trimpath", *_patched(tool, workshop)]
-                _call(tool, [go, "list", "-export", *flags, tool.source], GOTMPDIR=os.fspath(workshop))
-                yield
-                argv: list[str | Path] = [
-                    go,
-                    "build",
-                    *flags,
-                    "-ldflags",
-                    tool.ldflags,
-                    "-o",
-                    program,
-                    tool.source,
-                ]
-                _call(tool, argv, GOTMPDIR=os.fspath(workshop))
-            else:
-                _make(tool, program)
+            yield from _make(tool, go, program)
             program.chmod(0o755)
             program.rename(target)
         say(f"✓ {place} {tool.name} {tool.version} ({time.monotonic() - begun:.1f} s)")
 
 
-def _make(tool: Tool, program: Path) -> None:
-    """Makes a program that is not written in Go."""
+def _make(tool: Tool, go: Path, program: Path) -> Generator[None]:
+    """Makes the program; one in Go is compiled up to the ``yield`` and linked from there on.
+
+    Go's own temporary files go beside it, so that they are removed with it.
+    """
+    if tool.recipe == "go":
+        flags = ["-trimpath", *_patched(tool, program.parent)]
+        beside = {"GOTMPDIR": os.fspath(program.parent)}
+        _call(tool, [go, "list", "-export", *flags, tool.source], **beside)
+        yield
+        _call(tool, [go, "build", *flags, "-ldflags", tool.ldflags, "-o", program, tool.source], **beside)
+        return
     source = module_dir(tool) / tool.source.removeprefix(f"{tool.module}/")
     if tool.recipe == "copy":
         shutil.copyfile(source, program)
