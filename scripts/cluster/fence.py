@@ -18,6 +18,7 @@ from scripts.cluster.docker import docker, network_of
 from scripts.cluster.kubectl import kubectl
 from scripts.cluster.profile import Profile
 from scripts.process import run
+from scripts.waiting import TIMEOUTS, eventually
 
 CHAIN = "PODPATH-FENCE"
 REJECT = "-j REJECT --reject-with icmp-admin-prohibited"
@@ -61,13 +62,22 @@ def raise_fence(profile: Profile, nodes: list[str], agent_image: str) -> None:
     with ThreadPoolExecutor(2) as pool:
         host = pool.submit(close_host, profile, profile.network, agent_image)
         dns = pool.submit(quiet_dns, profile)
-        answer = json.loads(kubectl(profile, "get", "nodes", "--output", "json"))
-        ranges = sorted(item["spec"]["podCIDR"] for item in answer["items"])
+        ranges = eventually(lambda: pod_ranges(profile, nodes), TIMEOUTS.follow, "every node's podCIDR")
         rules = node_rules(profile.pod_subnet, profile.service_subnet, ranges)
         for node in nodes:
             docker("exec", "--interactive", node, "iptables-restore", "--noflush", "--wait", stdin=rules)
         host.result()
         dns.result()
+
+
+def pod_ranges(profile: Profile, nodes: list[str]) -> list[str] | None:
+    """The Pod range (CIDR) of each of ``nodes``, sorted; None while the controller manager owes one.
+
+    Its node IPAM controller gives them out after the nodes have registered.
+    """
+    answer = json.loads(kubectl(profile, "get", "nodes", "--output", "json"))
+    ranges = {item["metadata"]["name"]: item["spec"].get("podCIDR", "") for item in answer["items"]}
+    return sorted(ranges[node] for node in nodes) if all(ranges.get(node) for node in nodes) else None
 
 
 def quiet_dns(profile: Profile) -> None:

@@ -18,6 +18,7 @@ from labs.model import AnsweredBy, Client, Get, Probe, Service
 from scripts.cluster.profile import Profile, profile_of
 from scripts.commands.probe import every
 from scripts.commands.shell import Stack, start
+from scripts.commands.up import chosen_labs
 from scripts.errors import EXIT_OK, PodpathError
 from scripts.paths import ROOT
 from scripts.probing import curl
@@ -60,12 +61,14 @@ def bench(
     life: Annotated[
         bool, typer.Option("--life", help="Also down, up, unchanged up and down: takes the stack down.")
     ] = False,
+    labs: Annotated[str, typer.Option(help="With --life: deploy only these labs (comma-separated).")] = "",
     rounds: Annotated[int, typer.Option(min=1, max=20, help="How often each figure is taken.")] = ROUNDS,
 ) -> int:
     """Measures probing on the running stack, and with --life the stack's whole life."""
     profile = profile_of(stack)
+    chosen_labs(labs)
     if life:
-        for row in lifetimes(stack):
+        for row in lifetimes(stack, labs):
             print(row, flush=True)
     for row in chain(suite(profile, rounds), probing(profile, rounds)):
         print(row, flush=True)
@@ -73,18 +76,19 @@ def bench(
     return EXIT_OK
 
 
-def lifetimes(stack: str) -> Iterator[Row]:
+def lifetimes(stack: str, labs: str) -> Iterator[Row]:
     """From nothing to a verdict with tools and images cached, again with nothing changed, and the end."""
+    only = ["--labs", labs] if labs else []
     for name, title in (("down", ""), ("up", "warm, no cluster"), ("up", "nothing changed"), ("down", "")):
-        seconds, steps = _timed(name, stack)
+        seconds, steps = _timed(name, stack, *(only if name == "up" else ()))
         yield Row(f"scripts/{name}{f' ({title})' if title else ''}", [seconds])
         for step, took in steps:
             yield Row(f"  {step}", [took])
-    _timed("up", stack)
+    _timed("up", stack, *only)
 
 
 def _timed(name: str, stack: str, *args: str) -> tuple[float, list[tuple[str, float]]]:
-    """Seconds of a command, and of each step that it told; raises PodpathError when it failed."""
+    """Seconds of a command, and of each step and the probes it told; raises PodpathError when it failed."""
     say(f"scripts/{name} {stack}")
     begun = time.monotonic()
     done = subprocess.run([ROOT / "scripts" / name, *args, stack], capture_output=True, text=True)
@@ -93,6 +97,7 @@ def _timed(name: str, stack: str, *args: str) -> tuple[float, list[tuple[str, fl
         said = (done.stderr.strip().splitlines() or ["nothing"])[-1]
         raise PodpathError(f"scripts/{name} {stack} ended with {done.returncode}, saying: {said}")
     steps = re.findall(r"^✓ (.+) \((\d+\.\d) s\)$", done.stderr, re.MULTILINE)
+    steps += re.findall(r"^(\d+ probes): .+; (\d+\.\d) s$", done.stdout, re.MULTILINE)
     return took, [(step, float(seconds)) for step, seconds in steps]
 
 

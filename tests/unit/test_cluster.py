@@ -83,6 +83,20 @@ def test_fence_rejects_service_addresses_and_pod_addresses_of_no_node() -> None:
     assert f"-I FORWARD 1 -o eth0 -j {fence.CHAIN}" in rules
 
 
+@pytest.mark.parametrize("owed", [{"metadata": {"name": "b"}, "spec": {}}, None], ids=["no range", "no node"])
+def test_fence_waits_for_the_range_of_every_node(
+    monkeypatch: pytest.MonkeyPatch, owed: dict[str, Any] | None
+) -> None:
+    def node(name: str, cidr: str) -> dict[str, Any]:
+        return {"metadata": {"name": name}, "spec": {"podCIDR": cidr}}
+
+    late = [node("a", "10.244.0.0/24"), *([owed] if owed else [])]
+    seen = iter([late, [node("b", "10.244.2.0/24"), node("a", "10.244.0.0/24")]])
+    monkeypatch.setattr(fence, "kubectl", lambda *_: json.dumps({"items": next(seen)}))
+    assert fence.pod_ranges(Profile("kind"), ["a", "b"]) is None
+    assert fence.pod_ranges(Profile("kind"), ["a", "b"]) == ["10.244.0.0/24", "10.244.2.0/24"]
+
+
 def test_the_dns_asks_nobody_outside() -> None:
     assert "forward" not in fence.COREFILE
     assert "NXDOMAIN" in fence.COREFILE
