@@ -18,6 +18,7 @@ from scripts.commands.shell import Stack, start
 from scripts.errors import EXIT_FAILED, EXIT_OK, UsageError
 from scripts.probing.events import Observer, RunFinished
 from scripts.probing.verdict import Verdict
+from scripts.progress import say
 
 
 def probe(
@@ -107,6 +108,7 @@ def _run(
     """Reads the world and runs the probes, with every report attached."""
     from scripts.probing.cluster import RealExecutor, view_of
     from scripts.probing.runner import run
+    from scripts.probing.settling import settled
     from scripts.reporting.console import Console
     from scripts.reporting.files import json_report, junit_report
     from scripts.reporting.record import Record, run_id
@@ -117,11 +119,12 @@ def _run(
             if path:
                 observers.append(reports.enter_context(report(Path(path))))
         view, kube = view_of(profile)
+        execute = RealExecutor(kube)
+        view = settled(view, kube.snapshot, execute, {name for name, _ in probes}, say)
         record = reports.enter_context(Record(run_id(profile.stack)))
         observers += [record, reports.enter_context(Console())]
-        return run(probes, view, kube, RealExecutor(kube), observers, record.folder.name), _shown(
-            record.folder
-        )
+        done = run(probes, view, kube, execute, observers, record.folder.name)
+        return done, _shown(record.folder)
 
 
 def _shown(path: Path) -> Path:

@@ -7,6 +7,7 @@ from functools import singledispatch
 
 from labs import model
 from scripts.cluster.outside import OutsideWorld
+from scripts.evidence.rules import ServiceKey
 from scripts.probing.executor import Place
 from scripts.probing.snapshot import NodeInfo, PodInfo, ServiceInfo
 from scripts.probing.view import MissingPeer, NotHere, View
@@ -27,6 +28,11 @@ class Target:
     pod: PodInfo | None = None
     service: ServiceInfo | None = None
     lab: str = ""
+
+    @property
+    def key(self) -> ServiceKey:
+        """What kube-proxy's rules know a Service's address and TCP port by."""
+        return ServiceKey(self.ips[0], self.port, "tcp")
 
     def url(self, scheme: str, path: str) -> str:
         """The URL of ``path`` there."""

@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
-from labs.model import Balancer, Chain, Gateway, Ingress, Probe
+from labs.model import Balancer, Chain, Gateway, Ingress, Probe, Table
 from scripts.errors import PodpathError
 from scripts.evidence.agent import Kernel, collect
 from scripts.evidence.capture import capturing
@@ -26,6 +27,7 @@ from scripts.probing.observation import Observation, receipt_of
 from scripts.probing.places import agents
 from scripts.probing.plan import Plan, Step, plan_of
 from scripts.probing.scenarios import Stage, is_scenario, play, runs_alone
+from scripts.probing.snapshot import Endpoint, Key, endpoints_of
 from scripts.probing.tracing import places, trace_of, wirings
 from scripts.probing.verdict import Failure, Finding, Result, Verdict, combined, inconclusive
 from scripts.probing.view import View
@@ -109,10 +111,10 @@ class _Run:
         self._flush()
         answers = [answer for answer in harvest.answers.values() if isinstance(answer, curl.Answer)]
         clients = _clients(quiet, answers, self.view) | {s.place.ip for s in samples if s.place.ip}
-        gone = threads.submit(self._replaced)
+        moving = threads.submit(self._moved, quiet)
         kernel = self._collect(clients, threads, "kernel").since(self._before)
         self._flush()
-        replaced = gone.result()
+        moved = moving.result()
         judged = {}
         for step in quiet:
             id = step.probe.id
@@ -120,10 +122,7 @@ class _Run:
                 seen = replace(sampled[id], kernel=kernel)
             else:
                 seen = replace(_observed(step, self.view, kernel, harvest), trace=traces.get(id))
-            for uid in _uids(step, self.view) & replaced.keys():
-                why = f"the Pod {replaced[uid]} was replaced while it was asked"
-                seen = replace(seen, lost=inconclusive(Failure.POD_REPLACED, why))
-            judged[id] = self._judged(seen)
+            judged[id] = self._judged(replace(seen, lost=moved.get(id, seen.lost)))
         return judged
 
     def _scenarios(self, steps: Sequence[Step], verdicts: dict[str, Verdict]) -> None:
@@ -183,13 +182,29 @@ class _Run:
         self._told.put(events.EvidenceCollected("traces", time.monotonic() - begun - asked))
         return traces
 
-    def _replaced(self) -> dict[str, str]:
-        """The Pods of the run's start that are gone now, name by uid; an API that fails tells of none."""
+    def _moved(self, steps: Sequence[Step]) -> dict[str, Finding]:
+        """By probe id, what changed under a step since the run began; an API that fails tells of nothing."""
+        pods, slices = map(self._listed, ("/api/v1/pods", "/apis/discovery.k8s.io/v1/endpointslices"))
+        found = {}
+        if slices is not None:
+            behind = {key: set(ends) for key, ends in endpoints_of(slices).items()}
+            for step in steps:
+                if why := _endpoints_changed(step, self.view, behind):
+                    found[step.probe.id] = inconclusive(Failure.ENDPOINTS_CHANGED, why)
+        if pods is not None:
+            there = {item["metadata"]["uid"] for item in pods}
+            gone = {pod.uid: pod.name for pod in self.view.snapshot.pods if pod.uid not in there}
+            for step in steps:
+                for uid in _uids(step, self.view) & gone.keys():
+                    why = f"the Pod {gone[uid]} was replaced while it was asked"
+                    found[step.probe.id] = inconclusive(Failure.POD_REPLACED, why)
+        return found
+
+    def _listed(self, path: str) -> list[Any] | None:
         try:
-            there = {item["metadata"]["uid"] for item in self.api.get("/api/v1/pods")["items"]}
+            return list(self.api.get(path)["items"])
         except PodpathError:
-            return {}
-        return {pod.uid: pod.name for pod in self.view.snapshot.pods if pod.uid not in there}
+            return None
 
     def _ask(self, plan: Plan, harvest: Harvest, threads: ThreadPoolExecutor) -> None:
         """Every source's requests and commands at once, an exec each."""
@@ -327,6 +342,16 @@ def _uids(step: Step, view: View) -> set[str]:
         behind = {endpoint.ip for endpoint in view.endpoints(target.lab, target.service.name)}
         found |= {pod.uid for pod in view.snapshot.pods if pod.ip in behind}
     return found
+
+
+def _endpoints_changed(step: Step, view: View, now: Mapping[Key, set[Endpoint]]) -> str:
+    """That the endpoints changed which a Service's table is held against, or an empty text."""
+    target = step.work.target
+    if not (isinstance(step.probe.ask, Table) and target and target.service):
+        return ""
+    key = (target.service.namespace, target.service.name)
+    same = now.get(key, set()) == set(view.snapshot.endpoints.get(key, ()))
+    return "" if same else f"the endpoints of {target.service.name} changed while it was asked"
 
 
 def _observed(step: Step, view: View, kernel: Kernel, harvest: Harvest) -> Observation:

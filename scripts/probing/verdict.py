@@ -42,6 +42,8 @@ class Failure(StrEnum):
     WRONG_MODE = "wrong-mode"
     WRONG_PATH = "wrong-path"
     TABLES_DIFFER = "tables-differ"
+    RULES_CHANGED = "rules-changed"
+    ENDPOINTS_CHANGED = "endpoints-changed"
     BROKEN_CHAIN = "broken-chain"
     NO_VETH = "no-veth"
     NO_BRIDGE = "no-bridge"

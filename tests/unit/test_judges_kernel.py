@@ -122,7 +122,7 @@ def test_differing_tables_are_told_by_node_and_share() -> None:
     assert "gives 10.244.1.3:80 33.3% on control, 100.0% on worker-b" in why
     foreign = finding(Lies(table=dict.fromkeys(ALL, FOREIGN)), "S4").why
     assert foreign == (
-        "control sends port 80 to 10.244.1.3, 10.244.1.7, 10.244.2.3, "
+        "control sends port 80 of frontend to 10.244.1.3, 10.244.1.7, 10.244.2.3, "
         "the ready endpoints are 10.244.1.3, 10.244.2.3, 10.244.2.4"
     )
 

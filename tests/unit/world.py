@@ -345,7 +345,7 @@ class World:
             self.happens(self, f"GET {path}")
             *_, namespace, kind = ["", *path.split("/")]
             if kind == "endpointslices":
-                return {"items": [self._slice(key) for key in SERVICES if key[0] == namespace]}
+                return {"items": [self._slice(key) for key in SERVICES if namespace in ("v1", key[0])]}
             if kind == "pods":
                 wanted = [n for n in self.apps if namespace in ("v1", PODS[n][0]) and n not in self.lies.gone]
                 return {"items": [pod_json(name, self.apps[name]) for name in wanted]}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from labs import model
 from scripts.evidence.datapath import OtherNode, classify, node_end
 from scripts.evidence.links import Link, look
-from scripts.evidence.rules import Masquerade, ServiceKey, differs
+from scripts.evidence.rules import Masquerade, differs
 from scripts.probing.curl import Answer
 from scripts.probing.judges.base import each, failure_of, judge
 from scripts.probing.observation import Observation
+from scripts.probing.settling import misdirected
 from scripts.probing.verdict import PASSED, Failure, Finding, failed, inconclusive, passed
 
 WILDCARDS = {"0.0.0.0", "*", "::"}
@@ -128,17 +131,9 @@ def _(expected: model.SameTable, seen: Observation) -> Finding:
     for node, table in tables.items():
         if difference := differs(tables[nodes[0]], table, (nodes[0], node)):
             return failed(Failure.TABLES_DIFFER, difference)
-        for port in service.ports:
-            entry = table.entries.get(ServiceKey(service.cluster_ip, port, "tcp"))
-            behind = {backend.ip for backend in entry.backends} if entry else set()
-            if behind != ready:
-                told = f"{node} sends port {port} to {_told(behind)}, the ready endpoints are {_told(ready)}"
-                return failed(Failure.TABLES_DIFFER, told)
+        if difference := misdirected(service, ready, node, table):
+            return failed(Failure.TABLES_DIFFER, difference)
     return PASSED if len(nodes) > 1 else inconclusive(Failure.NO_EVIDENCE, "there is one node only")
-
-
-def _told(addresses: set[str]) -> str:
-    return ", ".join(sorted(addresses)) or "nobody"
 
 
 @judge.register
@@ -161,11 +156,28 @@ def _(expected: model.ModeInForce, seen: Observation) -> Finding:
 @judge.register
 def _(expected: model.FollowsRules, seen: Observation) -> Finding:
     told, decision = str(seen.facts.get("told", "")), seen.facts.get("decision")
+    if changed := _rules_changed(seen):
+        return inconclusive(Failure.RULES_CHANGED, changed)
     if decision == "fair":
         return passed(told)
     if decision == "unfair":
         return failed(Failure.NOT_BALANCED, told)
     return inconclusive(Failure.NOT_BALANCED, told or str(seen.facts.get("problem", "nothing was asked")))
+
+
+def _rules_changed(seen: Observation) -> str:
+    """How the shares in the rules of the client's node changed while it asked, or an empty text."""
+    node, target = seen.step.place.node, seen.step.work.target
+    if target is None or seen.kernel.problem([node]):
+        return ""
+    entry = seen.kernel.nodes[node].rules.entries.get(target.key)
+    before, after = seen.facts["shares"], entry.shares if entry else {}
+    told = f"the rules on {node} changed while they were asked, from {_shares(before)} to {_shares(after)}"
+    return "" if after == before else told
+
+
+def _shares(shares: Mapping[str, float]) -> str:
+    return ", ".join(f"{address} {share:.1%}" for address, share in sorted(shares.items())) or "nobody"
 
 
 @judge.register

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from labs import model
-from scripts.evidence.rules import ServiceKey
 from scripts.probing import curl
 from scripts.probing.observation import Observation
 from scripts.probing.scenarios.stage import Stage, play
@@ -20,7 +19,7 @@ def _(ask: model.Sample, stage: Stage) -> Observation:
     place, target = stage.step.place, stage.target
     if problem := stage.before.problem([place.node]):
         return Observation(stage.step, stage.view, lost=inconclusive(Failure.NO_EVIDENCE, problem))
-    key = ServiceKey(target.ips[0], target.port, "tcp")
+    key = target.key
     entry = stage.before.nodes[place.node].rules.entries.get(key)
     pods = {pod.ip: pod.name for pod in stage.view.snapshot.pods}
     if entry is None or len(entry.backends) < 2:
@@ -38,7 +37,13 @@ def _(ask: model.Sample, stage: Stage) -> Observation:
             test.add(_responder(answer))
         if test.decision:
             break
-    facts = {"asked": test.asked, "decision": test.decision, "told": test.told(), "rule": str(shares)}
+    facts = {
+        "asked": test.asked,
+        "decision": test.decision,
+        "told": test.told(),
+        "rule": str(shares),
+        "shares": entry.shares,
+    }
     return Observation(stage.step, stage.view, answers=tuple(answers[: test.asked]), facts=facts)
 
 

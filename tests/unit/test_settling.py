@@ -1,0 +1,144 @@
+"""A run begins on a cluster at rest, and notices what moves while it asks."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Callable
+
+import pytest
+
+from labs import LABS
+from scripts.probing.settling import settled
+from scripts.probing.snapshot import Snapshot, endpoints_of
+from scripts.probing.verdict import Failure
+from scripts.probing.view import View
+from tests.unit import atlas
+from tests.unit.atlas import SERVICE_NS
+from tests.unit.lies import Lies
+from tests.unit.runs import F, I, P, results
+from tests.unit.world import World
+
+TWO = ("frontend-1", "frontend-2")
+BEHIND = "10.244.1.3, 10.244.2.3"
+LAGGING = (
+    f"worker-a sends port 80 of frontend to {BEHIND}, "
+    "the ready endpoints are 10.244.1.3, 10.244.2.3, 10.244.2.4"
+)
+
+
+def unready(name: str, leaving: bool = False) -> Snapshot:
+    """The cluster at first, but for one Pod."""
+    shot = atlas.snapshot()
+    pods = [
+        dataclasses.replace(pod, ready=False, leaving=leaving) if pod.name == name else pod
+        for pod in shot.pods
+    ]
+    return dataclasses.replace(shot, pods=tuple(pods))
+
+
+def waited(
+    made: World,
+    shot: Snapshot | None = None,
+    labs: tuple[str, ...] = tuple(LABS),
+    look: Callable[[], Snapshot] = atlas.snapshot,
+    deadline: float = 0,
+) -> tuple[View, list[str]]:
+    said: list[str] = []
+    begun = dataclasses.replace(atlas.view(), snapshot=shot or atlas.snapshot())
+    return settled(begun, look, made, labs, said.append, deadline), said
+
+
+def test_a_cluster_at_rest_is_looked_at_once() -> None:
+    made = World()
+    view, said = waited(made)
+    assert (said, view) == ([], atlas.view())
+    assert len(made.execs) == len(atlas.NODES)
+
+
+def test_rules_that_lag_behind_are_waited_for_and_told_once() -> None:
+    made, looks = World(Lies(table={"worker-a": TWO})), itertools.count(1)
+
+    def look() -> Snapshot:
+        if next(looks) == 2:
+            made.lies.table.clear()
+        return atlas.snapshot()
+
+    _, said = waited(made, look=look, deadline=20)
+    assert said == [f"waiting for the labs to settle: {LAGGING}"]
+
+
+def test_an_endpoint_that_is_not_ready_belongs_into_no_rules() -> None:
+    made = World()
+    made.apps["spare-ready"] = "frontend"
+    made.stopped.add("spare-ready")
+    slices = made.get("/apis/discovery.k8s.io/v1/endpointslices")["items"]
+    shot = dataclasses.replace(atlas.snapshot(), endpoints=endpoints_of(slices))
+    assert {endpoint.ready for endpoint in shot.endpoints[SERVICE_NS, "frontend"]} == {True, False}
+    assert waited(made, shot)[1] == []
+
+
+def test_a_pod_that_is_not_ready_is_waited_for_and_the_view_is_the_later_one() -> None:
+    view, said = waited(World(), unready("rest-1"), deadline=20)
+    assert said == ["waiting for the labs to settle: Pod rest-1 is not ready"]
+    assert all(pod.ready for pod in view.snapshot.pods)
+
+
+def test_what_does_not_settle_is_judged_as_it_is() -> None:
+    _, said = waited(World(Lies(table={"worker-a": TWO})))
+    assert said == [
+        f"waiting for the labs to settle: {LAGGING}",
+        f"they did not settle, so they are judged as they are: {LAGGING}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lies", "shot", "labs"),
+    [
+        (Lies(table={"worker-a": TWO}), None, ("egress",)),
+        (Lies(), unready("rest-1"), ("egress", "no-such-lab")),
+        (Lies(), unready("rest-1", leaving=True), ("pod-to-pod",)),
+        (Lies(table={"worker-a": TWO}, blind={"worker-a"}), None, ("pod-to-service",)),
+        (Lies(table={"worker-a": TWO}, mute={"iptables"}), None, ("pod-to-service",)),
+    ],
+    ids=["another lab's rules", "another lab's Pod", "a Pod that leaves", "no agent", "no rules to read"],
+)
+def test_nothing_else_is_waited_for(lies: Lies, shot: Snapshot | None, labs: tuple[str, ...]) -> None:
+    assert waited(World(lies), shot, labs)[1] == []
+
+
+# --- what moves during a run ------------------------------------------------------------------------
+
+
+def test_shares_are_not_judged_by_rules_that_change_meanwhile() -> None:
+    """A third Pod joins when the first request is on its way: its answers are no unfairness."""
+
+    def happens(world: World, what: str) -> None:
+        if what.endswith("client curl"):
+            world.lies.table.clear()
+
+    made = World(Lies(table={"worker-a": TWO}), happens)
+    seen = results(ids="S2-1 S2-2", made=made)
+    assert (seen["S2-1"].verdict, seen["S2-1"].finding.failure) == (I, Failure.RULES_CHANGED)
+    assert seen["S2-1"].finding.why == (
+        "the rules on worker-a changed while they were asked, from 10.244.1.3:80 50.0%, 10.244.2.3:80 50.0% "
+        "to 10.244.1.3:80 33.3%, 10.244.2.3:80 33.3%, 10.244.2.4:80 33.3%"
+    )
+    assert seen["S2-2"].verdict is P
+
+
+def test_tables_are_not_held_against_endpoints_that_change_meanwhile() -> None:
+    def happens(world: World, what: str) -> None:
+        if what == "GET /api/v1/pods":
+            world.apps["spare"] = "frontend"
+
+    seen = results(ids="S4 S8-use", made=World(happens=happens))
+    assert (seen["S4"].verdict, seen["S4"].finding.failure) == (I, Failure.ENDPOINTS_CHANGED)
+    assert seen["S4"].finding.why == "the endpoints of frontend changed while it was asked"
+    assert seen["S8-use"].verdict is P
+
+
+def test_tables_that_differ_while_nothing_changes_are_red() -> None:
+    seen = results(Lies(table={"worker-a": TWO}), "S4 S2-1")
+    assert (seen["S4"].verdict, seen["S4"].finding.failure) == (F, Failure.TABLES_DIFFER)
+    assert seen["S2-1"].verdict is F, f"a third Pod of {SERVICE_NS} answered, which the rules do not know"
