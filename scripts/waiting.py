@@ -27,8 +27,8 @@ class Timeouts:
     """cloud-provider-kind has found the cluster."""
     deploy: float = 300
     """``pulumi up`` of the labs."""
-    ready: float = 120
-    """The labs' Pods are Ready."""
+    ready: float = 60
+    """The labs are at rest: Pods ready, rules that follow the endpoints, entrances that answer."""
     connect: float = 2
     """A probe's TCP connection, before it counts as timed out."""
     request: float = 10

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,6 +19,10 @@ from scripts.errors import EXIT_FAILED, EXIT_OK, UsageError
 from scripts.probing.events import Observer, RunFinished
 from scripts.probing.verdict import Verdict
 from scripts.progress import say
+
+if TYPE_CHECKING:
+    from scripts.probing.kube import Kube
+    from scripts.probing.view import View
 
 
 def probe(
@@ -106,9 +110,8 @@ def _run(
     profile: Profile, probes: Sequence[tuple[str, Probe]], json: str, junit: str
 ) -> tuple[RunFinished, Path]:
     """Reads the world and runs the probes, with every report attached."""
-    from scripts.probing.cluster import RealExecutor, view_of
+    from scripts.probing.cluster import RealExecutor
     from scripts.probing.runner import run
-    from scripts.probing.settling import settled
     from scripts.reporting.console import Console
     from scripts.reporting.files import json_report, junit_report
     from scripts.reporting.record import Record, run_id
@@ -118,13 +121,20 @@ def _run(
         for path, report in ((json, json_report), (junit, junit_report)):
             if path:
                 observers.append(reports.enter_context(report(Path(path))))
-        view, kube = view_of(profile)
-        execute = RealExecutor(kube)
-        view = settled(view, kube.snapshot, execute, {name for name, _ in probes}, say)
+        view, kube = at_rest(profile, {name for name, _ in probes})
         record = reports.enter_context(Record(run_id(profile.stack)))
         observers += [record, reports.enter_context(Console())]
-        done = run(probes, view, kube, execute, observers, record.folder.name)
+        done = run(probes, view, kube, RealExecutor(kube), observers, record.folder.name)
         return done, _shown(record.folder)
+
+
+def at_rest(profile: Profile, labs: Collection[str]) -> tuple[View, Kube]:
+    """The stack's cluster once ``labs`` have settled; raises PodpathError when none answers."""
+    from scripts.probing.cluster import RealExecutor, view_of
+    from scripts.probing.settling import settled
+
+    view, kube = view_of(profile)
+    return settled(view, kube.snapshot, RealExecutor(kube), labs, say), kube
 
 
 def _shown(path: Path) -> Path:

@@ -14,9 +14,7 @@ import typer
 from labs import LABS
 from scripts.cluster import balancer, cluster, deploy
 from scripts.cluster.clitools import cli_tools
-from scripts.cluster.docker import docker
 from scripts.cluster.engine import ensure_engine
-from scripts.cluster.kubectl import kubectl
 from scripts.cluster.nodeimage import node_image
 from scripts.cluster.outside import ensure_outside
 from scripts.cluster.profile import Profile, profile_of
@@ -25,7 +23,6 @@ from scripts.commands.shell import Stack, start
 from scripts.errors import EXIT_OK, UsageError
 from scripts.paths import STATE, private_folder
 from scripts.progress import say, step
-from scripts.waiting import TIMEOUTS, eventually
 
 
 def up(
@@ -44,6 +41,9 @@ def up(
         changed = _cluster_and_labs(profile, images, chosen)
     say(f"up after {time.monotonic() - begun:.1f} s")
     if no_probe:
+        from scripts.commands.probe import at_rest
+
+        at_rest(profile, LABS)
         print(f"The labs are up. Next: scripts/probe {stack}".rstrip())
         return EXIT_OK
     return _probe(profile, changed)
@@ -121,25 +121,7 @@ def _cluster_and_labs(profile: Profile, images: dict[str, str], labs: list[str])
         for future in (dns, outside):
             future.result()
     say(f"  {done}")
-    with step("wait for the Ingress to answer"):
-        _wait_for_ingress(profile)
     return new or not re.fullmatch(r"\d+ unchanged", done)
-
-
-def _wait_for_ingress(profile: Profile) -> None:
-    """Returns once the Ingress, where there is one, answers: Envoy starts after its address is told."""
-    where = ["get", "ingress", "--all-namespaces", "--output"]
-    path = "jsonpath={.items[*].status.loadBalancer.ingress[0].ip}"
-    if not kubectl(profile, *where, "name").strip():
-        return
-    eventually(
-        lambda: kubectl(profile, *where, path).strip(), TIMEOUTS.ready, "the Ingress to have an address"
-    )
-    curl = ["curl", "-s", "-o", "/dev/null", "--max-time", "3", "http://"]
-    curl[-1] += kubectl(profile, *where, path).split()[0]
-    outside = ["exec", profile.outside, *curl, "-w", "%{http_code}"]
-    answered = lambda: docker(*outside, check=False).strip("0") != ""  # noqa: E731
-    eventually(answered, TIMEOUTS.ready, "the Ingress to answer")
 
 
 if __name__ == "__main__":

@@ -179,7 +179,11 @@ def _deployed(*names: str) -> dict[str, str]:
 
 
 SPARES = {name: f"name:{name}" for name in ("spare", "spare-ready")}
-_HOSTS = {"hosts": {host: {"/": "x"} for host, _ in ROUTES}}
+_HOSTS = {
+    "hosts": {
+        host: {path or "/": to for (at, path), to in ROUTES.items() if at == host} for host, _ in ROUTES
+    }
+}
 EXPORTS: dict[str, Any] = {
     "frontendIp": BALANCER_IP,
     "labs": {

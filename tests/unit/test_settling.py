@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from labs import LABS
-from scripts.probing.settling import settled
+from scripts.probing.executor import CompletedExec, Place
+from scripts.probing.settling import KNOCKS, settled
 from scripts.probing.snapshot import Snapshot, endpoints_of
 from scripts.probing.verdict import Failure
 from scripts.probing.view import View
@@ -53,7 +54,7 @@ def test_a_cluster_at_rest_is_looked_at_once() -> None:
     made = World()
     view, said = waited(made)
     assert (said, view) == ([], atlas.view())
-    assert len(made.execs) == len(atlas.NODES)
+    assert len(made.execs) == len(atlas.NODES) + 1
 
 
 def test_rules_that_lag_behind_are_waited_for_and_told_once() -> None:
@@ -93,6 +94,59 @@ def test_what_does_not_settle_is_judged_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
+    ("lies", "why"),
+    [
+        (
+            Lies(silent={"172.18.0.11"}),
+            "load balancer of web-local:80 does not answer (Couldn't connect to server)",
+        ),
+        (
+            Lies(status={atlas.INGRESS_IP: 503}),
+            "Ingress frontend as shop.podpath.test answers with status 503",
+        ),
+        (
+            Lies(status={atlas.GATEWAY_IP: 404}),
+            "Gateway frontend as shop.podpath.test answers with status 404",
+        ),
+    ],
+)
+def test_entrances_that_do_not_answer_are_waited_for(lies: Lies, why: str) -> None:
+    made = World(lies)
+
+    def look() -> Snapshot:
+        lies.silent.clear()
+        lies.status.clear()
+        return atlas.snapshot()
+
+    assert waited(made, look=look, deadline=20)[1] == [f"waiting for the labs to settle: {why}"]
+
+
+def test_a_load_balancer_is_asked_more_than_once() -> None:
+    """It may know no healthy node yet and take any: one answer alone tells nothing."""
+    made, asked = World(), list[bytes]()
+
+    def execute(place: Place, argv: Sequence[str], stdin: bytes = b"", timeout: float = 60) -> CompletedExec:
+        asked.append(stdin)
+        return made(place, argv, stdin, timeout)
+
+    settled(atlas.view(), atlas.snapshot, execute, ["ingress-l4"], pytest.fail, 0)
+    assert asked[-1].count(b'url="http://172.18.0.11:80/"') == KNOCKS > 1
+
+
+def test_an_ingress_without_an_address_is_waited_for() -> None:
+    shot = dataclasses.replace(atlas.snapshot(), ingresses={})
+    (said,) = waited(World(), shot, deadline=20)[1]
+    assert "the Ingress frontend advertises no address" in said
+
+
+def test_a_stack_without_a_world_outside_is_settled_without_it() -> None:
+    made, said = World(Lies(silent={"172.18.0.11"})), list[str]()
+    bare = dataclasses.replace(atlas.view(), outside=None)
+    assert settled(bare, atlas.snapshot, made, LABS, said.append, 0) == bare
+    assert said == []
+
+
+@pytest.mark.parametrize(
     ("lies", "shot", "labs"),
     [
         (Lies(table={"worker-a": TWO}), None, ("egress",)),
@@ -100,8 +154,18 @@ def test_what_does_not_settle_is_judged_as_it_is() -> None:
         (Lies(), unready("rest-1", leaving=True), ("pod-to-pod",)),
         (Lies(table={"worker-a": TWO}, blind={"worker-a"}), None, ("pod-to-service",)),
         (Lies(table={"worker-a": TWO}, mute={"iptables"}), None, ("pod-to-service",)),
+        (Lies(silent={"172.18.0.11"}), None, ("ingress-l7",)),
+        (Lies(silent={"172.18.0.11"}, lost={"podpath-outside"}), None, ("ingress-l4",)),
     ],
-    ids=["another lab's rules", "another lab's Pod", "a Pod that leaves", "no agent", "no rules to read"],
+    ids=[
+        "another lab's rules",
+        "another lab's Pod",
+        "a Pod that leaves",
+        "no agent",
+        "no rules to read",
+        "another lab's balancer",
+        "no outside host",
+    ],
 )
 def test_nothing_else_is_waited_for(lies: Lies, shot: Snapshot | None, labs: tuple[str, ...]) -> None:
     assert waited(World(lies), shot, labs)[1] == []
