@@ -8,9 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from scripts.cluster.engine import ensure_engine
 from scripts.paths import ROOT
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def engine() -> None:
+    ensure_engine()
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,6 @@ import pytest
 from labs.claims import CLAIMS, DOORS
 from scripts.cluster import balancer, cluster
 from scripts.cluster.docker import docker
-from scripts.cluster.engine import ensure_engine
 from scripts.cluster.kubectl import kubectl
 from scripts.cluster.profile import profile_of
 from scripts.cluster.stackenv import environment
@@ -44,11 +43,6 @@ def one_sentence(done: subprocess.CompletedProcess[str]) -> str:
 def verdicts_of(run: dict[str, Any]) -> dict[str, str]:
     """The claims' verdicts of a run's JSON."""
     return {claim["id"]: claim["verdict"] for claim in run["claims"]}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def engine() -> None:
-    ensure_engine()
 
 
 @pytest.fixture
