@@ -21,6 +21,11 @@ from scripts.waiting import TIMEOUTS
 
 LABS_VARIABLE = "PODPATH_LABS"
 WORKLOADS = "deployments,statefulsets,daemonsets,pods,namespaces"
+UNRECORDED = re.compile(r"Server-Side Apply field conflict|already exists")
+
+
+class Unrecorded(PodpathError):
+    """The cluster has an object that the stack does not know to be its own."""
 
 
 def state_file(profile: Profile) -> Path:
@@ -54,7 +59,8 @@ def pulumi(
         return done
     except CommandFailed as failed:
         log.write_text(failed.output)
-        raise PodpathError(diagnosis(failed.output, profile)) from failed
+        kind = Unrecorded if UNRECORDED.search(failed.output) else PodpathError
+        raise kind(diagnosis(failed.output, profile)) from failed
 
 
 def diagnosis(output: str, profile: Profile) -> str:
@@ -163,15 +169,13 @@ def deploy(profile: Profile, labs: Sequence[str] | None) -> str:
             _start_anew(profile)
     kept = kept_exports(profile)
     env = {LABS_VARIABLE: ",".join(labs)} if labs else {}
-    out = pulumi(
-        profile,
-        "up",
-        "--yes",
-        "--skip-preview",
-        "--suppress-outputs",
-        env=env,
-        timeout=TIMEOUTS.deploy,
-    )
+    quietly = ["--yes", "--skip-preview", "--suppress-outputs"]
+    try:
+        out = pulumi(profile, "up", *quietly, env=env, timeout=TIMEOUTS.deploy)
+    except Unrecorded:  # an interrupt came between an object's making and its record
+        with step("take away labs that the stack only knows in part"):
+            _start_anew(profile)
+        out = pulumi(profile, "up", *quietly, env=env, timeout=TIMEOUTS.deploy)
     if kept and outputs(before) == outputs(state_file(profile).read_text()):
         exports_file(profile).touch()
     else:

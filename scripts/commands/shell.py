@@ -20,25 +20,27 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 def start(command: Callable[..., int]) -> None:
     """Runs a command as a program: its return value is the exit code, an error is one sentence on stderr."""
 
+    name = command.__name__
+
     def guarded(*args: object, **kwargs: object) -> None:
-        raise SystemExit(command(*args, **kwargs))
+        try:
+            code = command(*args, **kwargs)
+        except KeyboardInterrupt:  # here: Typer would end without a word
+            told = f"interrupted; run scripts/{name} again, it goes on from what is done"
+            print(f"podpath: {told}.", file=sys.stderr)
+            code = INTERRUPTED
+        raise SystemExit(code)
 
     guarded.__doc__, guarded.__annotations__ = command.__doc__, {**command.__annotations__, "return": None}
     guarded.__signature__ = _signature(command)  # type: ignore[attr-defined]
     signal.signal(signal.SIGTERM, _terminated)
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    name = command.__name__
     app.command()(guarded)
     try:
         app(prog_name=f"scripts/{name}")
     except PodpathError as error:
         print(f"podpath: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
-    except KeyboardInterrupt:
-        print(
-            f"podpath: interrupted; run scripts/{name} again, it goes on from what is done.", file=sys.stderr
-        )
-        raise SystemExit(INTERRUPTED) from None
     except Exception as error:
         print(f"podpath: a bug in podpath ended this: {error!r}; {_kept(name)}.", file=sys.stderr)
         raise SystemExit(EXIT_ENVIRONMENT) from None

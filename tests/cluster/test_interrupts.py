@@ -69,7 +69,7 @@ def test_an_interrupt_is_one_sentence_and_the_next_up_goes_on(
         os.killpg(up.pid, signal.SIGINT)  # as a terminal does: kind and pulumi hear it, too
         up.wait(timeout=120)
     told = errors.read_text()
-    assert up.returncode == 130, told
+    assert up.returncode in (130, -signal.SIGINT), told  # to a shell both are 130; Python chooses
     assert "Traceback" not in told
     assert [line for line in told.splitlines() if line.startswith("podpath: ")] == [
         "podpath: interrupted; run scripts/up again, it goes on from what is done."

@@ -10,11 +10,20 @@ from typing import Any
 import pytest
 
 from scripts.cluster import deploy as module
-from scripts.cluster.deploy import deploy, diagnosis, exports_file, kept_exports, state_file, summary
+from scripts.cluster.deploy import (
+    Unrecorded,
+    deploy,
+    diagnosis,
+    exports_file,
+    kept_exports,
+    state_file,
+    summary,
+)
 from scripts.cluster.profile import Profile
 from scripts.cluster.stackenv import DEFAULT_PASSPHRASE, environment
 from scripts.commands.up import chosen_labs
-from scripts.errors import UsageError
+from scripts.errors import PodpathError, UsageError
+from scripts.process import CommandFailed
 
 UP = """Updating (kind):
  +  pulumi:pulumi:Stack podpath-kind creating (0s)
@@ -68,6 +77,7 @@ class MadeUpPulumi:
 
     def __init__(self, profile: Profile, told: Any) -> None:
         self.profile, self.told, self.asked = profile, told, list[str]()
+        self.ends: list[PodpathError | None] = []
         self.write(None)
 
     def write(self, told: Any) -> None:
@@ -79,6 +89,8 @@ class MadeUpPulumi:
     def __call__(self, profile: Profile, *args: str, **_: Any) -> str:
         self.asked.append(args[0])
         if args[0] == "up":
+            if self.ends and (error := self.ends.pop(0)):
+                raise error
             self.write(self.told)
             return UP
         return json.dumps(self.told)
@@ -91,6 +103,50 @@ def pulumi(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> MadeUpPulumi:
     made = MadeUpPulumi(Profile("kind"), {"labs": {"egress": 1}})
     monkeypatch.setattr(module, "pulumi", made)
     return made
+
+
+@pytest.mark.parametrize("ends", [[Unrecorded("conflict."), None], [Unrecorded("1."), Unrecorded("2.")]])
+def test_an_object_that_the_stack_does_not_know_has_the_labs_made_anew_once(
+    pulumi: MadeUpPulumi, monkeypatch: pytest.MonkeyPatch, ends: list[PodpathError | None]
+) -> None:
+    anew: list[str] = []
+    pulumi.ends = [*ends]
+    monkeypatch.setattr(module, "_start_anew", lambda profile: anew.append(profile.stack))
+    if ends[-1]:
+        with pytest.raises(Unrecorded, match="2"):
+            deploy(pulumi.profile, None)
+    else:
+        assert deploy(pulumi.profile, None) == summary(UP)
+    assert anew == ["kind"] and pulumi.asked[:2] == ["up", "up"]
+
+
+def test_another_failure_takes_nothing_away(pulumi: MadeUpPulumi, monkeypatch: pytest.MonkeyPatch) -> None:
+    pulumi.ends = [PodpathError("no Pod starts.")]
+    monkeypatch.setattr(module, "_start_anew", lambda profile: pytest.fail("the labs were taken away"))
+    with pytest.raises(PodpathError, match="no Pod starts"):
+        deploy(pulumi.profile, None)
+
+
+@pytest.mark.parametrize(
+    ("said", "unrecorded"),
+    [
+        ("error: Server-Side Apply field conflict detected. See the guide", True),
+        ('error: deployments.apps "frontend" already exists', True),
+        ("error: Resource operation was cancelled", False),
+    ],
+)
+def test_what_the_stack_does_not_know_is_told_from_other_failures(
+    said: str, unrecorded: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise CommandFailed(["pulumi"], 255, said)
+
+    monkeypatch.setattr("scripts.cluster.profile.STATE", tmp_path)
+    monkeypatch.setattr(module, "program", lambda name: Path(name))
+    monkeypatch.setattr(module, "run", fails)
+    with pytest.raises(PodpathError, match="pulumi failed") as seen:
+        module.pulumi(Profile("kind"), "up")
+    assert isinstance(seen.value, Unrecorded) == unrecorded
 
 
 def test_outputs_that_stay_the_same_are_not_asked_for_again(pulumi: MadeUpPulumi) -> None:
