@@ -137,7 +137,7 @@ def _make(profile: Profile, images: dict[str, str], nodes: dict[str, str], spec:
         images["node-agent"],
         ["--label", f"{LABEL}={profile.cluster}", "--label", f"{SPEC}={spec}"],
     )
-    _check_range(profile, agent)
+    check_range(profile, agent)
     remove_outside(profile)
     # Not --internal: Docker's rules for that also drop what the gateway carries between the two networks.
     network = [
@@ -192,7 +192,8 @@ def _make(profile: Profile, images: dict[str, str], nodes: dict[str, str], spec:
     return world
 
 
-def _check_range(profile: Profile, agent: str) -> None:
+def check_range(profile: Profile, agent: str) -> None:
+    """Raises PodpathError when the host has the stack's outside range in use already."""
     look = "ip -j -4 route; echo; ip -j -4 addr; echo; cat /etc/resolv.conf"
     told = docker("run", "--rm", "--network", "host", "--user", "0", agent, "sh", "-c", look)
     routes, addresses, resolvers = (*(line for line in told.splitlines() if line.startswith("[")), told)

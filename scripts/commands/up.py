@@ -16,7 +16,7 @@ from scripts.cluster import balancer, cluster, deploy
 from scripts.cluster.clitools import cli_tools
 from scripts.cluster.engine import ensure_engine
 from scripts.cluster.nodeimage import node_image
-from scripts.cluster.outside import ensure_outside
+from scripts.cluster.outside import check_range, ensure_outside
 from scripts.cluster.profile import Profile, profile_of
 from scripts.cluster.workloads import build_all
 from scripts.commands.shell import Stack, start
@@ -103,6 +103,8 @@ def _cluster_and_labs(profile: Profile, images: dict[str, str], labs: list[str])
     import json
 
     (profile.folder / "images.json").write_text(json.dumps(images, indent=1))
+    if not cluster.nodes_of(profile.cluster):
+        check_range(profile, images["node-agent"])  # before anything is made
     registry = balancer.envoy_image(profile, images["base"])
 
     def balance(fresh: bool) -> None:

@@ -74,6 +74,17 @@ def test_without_a_cluster_there_is_one_sentence_and_exit_code_3(scripts: Comman
     assert "scripts/up" in one_sentence(done)
 
 
+def test_an_outside_range_in_use_is_told_before_anything_is_made(scripts: Command) -> None:
+    docker("network", "create", "--subnet", PROFILE.outside_range, "podpath-test-stranger")
+    try:
+        done = scripts("up")
+    finally:
+        docker("network", "rm", "podpath-test-stranger")
+    assert done.returncode == 3
+    assert f"the outside range {PROFILE.outside_range} overlaps the route" in one_sentence(done)
+    assert not cluster.nodes_of(PROFILE.cluster)
+
+
 def test_up_ends_with_a_verdict(scripts: Command) -> None:
     done = scripts("up")
     assert done.returncode == 0
