@@ -95,6 +95,8 @@ def test_what_was_measured_is_told_where_it_passed() -> None:
         (HUNG | {"failed": 0}, F, Failure.WRONG_SHARE),
         (HUNG | {"asked": 4, "failed": 0}, F, Failure.WRONG_SHARE),
         (HUNG | {"failed otherwise": 1}, F, Failure.NO_ANSWER),
+        (HUNG | {"asked": 0, "failed": 0}, I, Failure.NO_EVIDENCE),
+        (HUNG | LATE | {"asked": 0}, F, Failure.NOT_FOLLOWED),
         (HUNG | LATE, F, Failure.NOT_FOLLOWED),
     ],
 )
@@ -119,6 +121,7 @@ def test_the_rate_of_false_alarms_is_the_expectations_own() -> None:
         (NONE | {"hangs": False}, I, Failure.CONTROL_FAILED),
         (NONE | {"hangs": False, "failed": 1}, F, Failure.WRONG_SHARE),
         (POD | LATE, F, Failure.NOT_FOLLOWED),
+        (NONE | {"asked": 0}, I, Failure.NO_EVIDENCE),
     ],
 )
 def test_none_fails(facts: dict[str, Any], verdict: Verdict, failure: Failure | None) -> None:

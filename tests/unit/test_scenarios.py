@@ -10,11 +10,13 @@ import pytest
 from labs import model
 from scripts.errors import PodpathError
 from scripts.probing.executor import PodExecError
-from scripts.probing.scenarios import is_scenario, play, runs_alone
+from scripts.probing.scenarios import hang, is_scenario, labels, play, runs_alone
 from scripts.probing.verdict import Failure, Verdict
+from scripts.waiting import Timeouts
 from tests.unit import atlas
 from tests.unit.lies import Lies
 from tests.unit.runs import EVERY, F, I, P, finding, results
+from tests.unit.ways import Key
 from tests.unit.world import World
 
 pytestmark = pytest.mark.usefixtures("impatient")
@@ -198,6 +200,48 @@ def test_a_share_is_measured_against_who_is_behind() -> None:
     assert (facts["asked"], facts["failed"], facts["share"], facts["hangs"]) == (120, 30, 0.25, True)
     ready = results(ids="S7-ready")["S7-ready"].receipt.api
     assert (ready["asked"], ready["failed"], ready["hangs"]) == (120, 0, True)
+
+
+class Lagging(World):
+    """A world whose client's node still sends one connection in thirty to a Pod that has left."""
+
+    def __init__(self, pod: str) -> None:
+        super().__init__()
+        self.pod, self.left = pod, 120
+
+    def _pick(self, start: str, key: Key) -> str:
+        left = self.pod in self.stopped or (self.pod in self._once and self.apps[self.pod] == self.pod)
+        if left and key == (atlas.SERVICE_NS, "frontend"):
+            self.left -= 1
+            if self.left > 0 and self.left % 30 == 0:
+                return self.pod
+        return super()._pick(start, key)
+
+
+@pytest.mark.parametrize(("probe", "pod"), [("S3", "spare"), ("S7-ready", "spare-ready")])
+def test_a_pod_that_is_met_seldom_has_not_left_yet(
+    probe: str, pod: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twenty requests may all miss it while the rules still have it: that is no end to wait for."""
+    for module in (labels, hang):
+        monkeypatch.setattr(module, "TIMEOUTS", Timeouts())
+    made = Lagging(pod)
+    assert results(ids=probe, made=made)[probe].verdict is P
+    assert made.left < 0
+
+
+@pytest.mark.parametrize("probe", ["S3", "S7-ready"])
+def test_no_answers_at_all_are_no_sign_that_a_pod_has_left(probe: str) -> None:
+    """curl's report may be lost whole: nobody was met then, but nobody was asked either."""
+
+    def happens(world: World, what: str) -> None:
+        if probe == "S3" and len(world.patched) == 2:
+            world.lies.dropped = probe
+        if probe == "S7-ready" and "spare-ready" in world.stopped and "endpointslices" in what:
+            world.lies.dropped = probe
+
+    seen = results(ids=probe, made=World(happens=happens))[probe]
+    assert (seen.verdict, seen.finding.failure) == (F, Failure.NOT_FOLLOWED)
 
 
 def test_scenarios_are_told_from_what_is_simply_asked() -> None:

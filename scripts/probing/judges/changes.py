@@ -17,6 +17,13 @@ def _problem(facts: Mapping[str, Any]) -> Finding | None:
     return failed(Failure.NOT_FOLLOWED, str(facts["problem"])) if facts.get("problem") else None
 
 
+def _unasked(facts: Mapping[str, Any]) -> Finding | None:
+    """How many of none failed says nothing, neither way."""
+    return _problem(facts) or (
+        None if facts["asked"] else inconclusive(Failure.NO_EVIDENCE, "no connection was reported")
+    )
+
+
 @judge.register
 def _(expected: model.SameAddress, seen: Observation) -> Finding:
     facts = seen.facts
@@ -75,7 +82,7 @@ def _(expected: model.Converges, seen: Observation) -> Finding:
 def _(expected: model.FailsByShare, seen: Observation) -> Finding:
     """Two-sided: neither more nor fewer connections fail than the Pod's share in the rules explains."""
     facts = seen.facts
-    if problem := _problem(facts):
+    if problem := _unasked(facts):
         return problem
     asked, hung, share = int(facts["asked"]), int(facts["failed"]), float(facts["share"])
     other = int(facts["failed otherwise"])
@@ -94,7 +101,7 @@ def _(expected: model.FailsByShare, seen: Observation) -> Finding:
 @judge.register
 def _(expected: model.NoneFails, seen: Observation) -> Finding:
     facts = seen.facts
-    if problem := _problem(facts):
+    if problem := _unasked(facts):
         return problem
     lost = int(facts["failed"]) + int(facts["failed otherwise"])
     if lost:

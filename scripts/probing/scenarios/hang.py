@@ -13,7 +13,7 @@ from scripts.probing.executor import PodExecError
 from scripts.probing.observation import Observation
 from scripts.probing.places import Target, place_in
 from scripts.probing.scenarios.labels import listed, member, spare_of
-from scripts.probing.scenarios.stage import Stage, by_pod, play
+from scripts.probing.scenarios.stage import SURE, Stage, by_pod, play
 from scripts.probing.snapshot import PodInfo
 from scripts.waiting import TIMEOUTS, Late, eventually
 
@@ -62,7 +62,7 @@ def _(ask: model.Hang, stage: Stage) -> Observation:
                 if ask.ready:
                     listed(stage, ask.lab, ask.service, pod, False)
                     eventually(
-                        lambda: not any(a.exitcode for a in stage.burst(total=PATIENCE)),
+                        lambda: _none_fails(stage.burst(SURE, total=PATIENCE)),
                         TIMEOUTS.follow,
                         "the client's node to send nothing to the Pod any more",
                     )
@@ -74,6 +74,10 @@ def _(ask: model.Hang, stage: Stage) -> Observation:
     facts["failed"] = sum(answer.exitcode == 28 for answer in failures)
     facts["failed otherwise"] = len(failures) - facts["failed"]
     return Observation(stage.step, stage.view, answers=answers, facts=facts)
+
+
+def _none_fails(answers: curl.Answers) -> bool:
+    return bool(answers) and not any(answer.exitcode for answer in answers)
 
 
 def _hangs(stage: Stage, pod: PodInfo, port: int) -> bool:

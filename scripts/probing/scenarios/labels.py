@@ -13,7 +13,7 @@ from scripts.errors import PodpathError
 from scripts.probing import background
 from scripts.probing.observation import Observation
 from scripts.probing.places import agents
-from scripts.probing.scenarios.stage import Stage, by_pod, play
+from scripts.probing.scenarios.stage import SURE, Stage, absent, by_pod, play
 from scripts.probing.snapshot import PodInfo
 from scripts.probing.verdict import Failure, inconclusive
 from scripts.waiting import TIMEOUTS, Late, eventually
@@ -99,7 +99,7 @@ def _(ask: model.Relabel, stage: Stage) -> Observation:
             facts["answers within"] = within
         listed(stage, ask.lab, ask.service, pod, False)
         eventually(
-            lambda: not by_pod(stage.burst(), pod.name), TIMEOUTS.follow, f"{pod.name} to answer no more"
+            lambda: absent(stage.burst(SURE), pod.name), TIMEOUTS.follow, f"{pod.name} to answer no more"
         )
         answers = stage.burst()
         facts["answers after"] = by_pod(answers, pod.name)

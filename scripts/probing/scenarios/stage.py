@@ -23,7 +23,9 @@ from scripts.probing.view import View
 from scripts.waiting import TIMEOUTS
 
 BURST = 20
-"""Requests of one exec: three Pods leave a fourth out of all of them once in 300 bursts."""
+"""Requests that meet a Pod which is there: three others leave it out of all of them once in 300 bursts."""
+SURE = 60
+"""Requests that miss a Pod only if it is gone: three others leave it out of these once in 30 million."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,11 @@ def by_pod(answers: curl.Answers, pod: str) -> int:
         answer.server.get(model.HEADER_POD) == pod and answer.server.get(model.HEADER_NONCE) == answer.nonce
         for answer in answers
     )
+
+
+def absent(answers: curl.Answers, pod: str) -> bool:
+    """Whether there are answers, and none came from a Pod."""
+    return bool(answers) and not by_pod(answers, pod)
 
 
 @singledispatch
