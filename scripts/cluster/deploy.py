@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -170,12 +171,13 @@ def deploy(profile: Profile, labs: Sequence[str] | None) -> str:
     kept = kept_exports(profile)
     env = {LABS_VARIABLE: ",".join(labs)} if labs else {}
     quietly = ["--yes", "--skip-preview", "--suppress-outputs"]
+    up = partial(pulumi, profile, "up", *quietly, env=env, timeout=TIMEOUTS.deploy)
     try:
-        out = pulumi(profile, "up", *quietly, env=env, timeout=TIMEOUTS.deploy)
+        out = up()
     except Unrecorded:  # an interrupt came between an object's making and its record
         with step("take away labs that the stack only knows in part"):
             _start_anew(profile)
-        out = pulumi(profile, "up", *quietly, env=env, timeout=TIMEOUTS.deploy)
+        out = up()
     if kept and outputs(before) == outputs(state_file(profile).read_text()):
         exports_file(profile).touch()
     else:

@@ -103,15 +103,17 @@ def _cluster_and_labs(profile: Profile, images: dict[str, str], labs: list[str])
     import json
 
     (profile.folder / "images.json").write_text(json.dumps(images, indent=1))
-    if not cluster.nodes_of(profile.cluster):
-        check_range(profile, images["node-agent"])  # before anything is made
     registry = balancer.envoy_image(profile, images["base"])
+
+    def image() -> str:
+        check_range(profile, images["node-agent"])  # before any node is made
+        return node_image(images)
 
     def balance(fresh: bool) -> None:
         """It also brings the Gateway API, without which no Gateway can be made."""
         balancer.ensure_balancer(profile, registry, fresh)
 
-    new = cluster.ensure_cluster(profile, images, lambda: node_image(images), lambda: balance(fresh=True))
+    new = cluster.ensure_cluster(profile, images, image, lambda: balance(fresh=True))
     if new:
         deploy.fresh_stack(profile)
     balance(fresh=False)

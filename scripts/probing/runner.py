@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
 
 from labs.model import Balancer, Chain, Gateway, Ingress, Probe, Table
 from scripts.errors import PodpathError
@@ -27,7 +26,6 @@ from scripts.probing.observation import Observation, receipt_of
 from scripts.probing.places import agents
 from scripts.probing.plan import Plan, Step, plan_of
 from scripts.probing.scenarios import Stage, is_scenario, play, runs_alone
-from scripts.probing.snapshot import Endpoint, Key, endpoints_of
 from scripts.probing.tracing import places, trace_of, wirings
 from scripts.probing.verdict import Failure, Finding, Result, Verdict, combined, inconclusive
 from scripts.probing.view import View
@@ -184,27 +182,31 @@ class _Run:
 
     def _moved(self, steps: Sequence[Step]) -> dict[str, Finding]:
         """By probe id, what changed under a step since the run began; an API that fails tells of nothing."""
-        pods, slices = map(self._listed, ("/api/v1/pods", "/apis/discovery.k8s.io/v1/endpointslices"))
-        found = {}
-        if slices is not None:
-            behind = {key: set(ends) for key, ends in endpoints_of(slices).items()}
-            for step in steps:
-                if why := _endpoints_changed(step, self.view, behind):
-                    found[step.probe.id] = inconclusive(Failure.ENDPOINTS_CHANGED, why)
-        if pods is not None:
-            there = {item["metadata"]["uid"] for item in pods}
-            gone = {pod.uid: pod.name for pod in self.view.snapshot.pods if pod.uid not in there}
-            for step in steps:
-                for uid in _uids(step, self.view) & gone.keys():
-                    why = f"the Pod {gone[uid]} was replaced while it was asked"
-                    found[step.probe.id] = inconclusive(Failure.POD_REPLACED, why)
+        gone, found = self._replaced(), {}
+        for step in steps:
+            if isinstance(step.probe.ask, Table) and self._endpoints_changed(step, step.probe.ask):
+                why = f"the endpoints of {step.probe.ask.service} changed while it was asked"
+                found[step.probe.id] = inconclusive(Failure.ENDPOINTS_CHANGED, why)
+            for uid in _uids(step, self.view) & gone.keys():
+                why = f"the Pod {gone[uid]} was replaced while it was asked"
+                found[step.probe.id] = inconclusive(Failure.POD_REPLACED, why)
         return found
 
-    def _listed(self, path: str) -> list[Any] | None:
+    def _replaced(self) -> dict[str, str]:
+        """The Pods of the run's start that are gone now, name by uid; an API that fails tells of none."""
         try:
-            return list(self.api.get(path)["items"])
+            there = {item["metadata"]["uid"] for item in self.api.get("/api/v1/pods")["items"]}
         except PodpathError:
-            return None
+            return {}
+        return {pod.uid: pod.name for pod in self.view.snapshot.pods if pod.uid not in there}
+
+    def _endpoints_changed(self, step: Step, ask: Table) -> bool:
+        """Whether the endpoints changed against which a Service's table is held."""
+        before = self.view.snapshot.endpoints.get((self.view.namespace(ask.lab), ask.service), ())
+        try:
+            return self._stage(step).endpoints(ask.lab, ask.service) != before
+        except PodpathError:
+            return False
 
     def _ask(self, plan: Plan, harvest: Harvest, threads: ThreadPoolExecutor) -> None:
         """Every source's requests and commands at once, an exec each."""
@@ -269,11 +271,13 @@ class _Run:
 
     def _played(self, step: Step) -> Observation:
         """What a scenario saw."""
-        stage = Stage(step, self.view, self.api, self.execute, self._raw, self._before)
         try:
-            return play(step.probe.ask, stage)
+            return play(step.probe.ask, self._stage(step))
         except (PodExecError, PodpathError) as error:
             return Observation(step, self.view, lost=inconclusive(Failure.TRANSPORT, str(error)))
+
+    def _stage(self, step: Step) -> Stage:
+        return Stage(step, self.view, self.api, self.execute, self._raw, self._before)
 
     def _judged(self, seen: Observation) -> Result:
         step = seen.step
@@ -342,16 +346,6 @@ def _uids(step: Step, view: View) -> set[str]:
         behind = {endpoint.ip for endpoint in view.endpoints(target.lab, target.service.name)}
         found |= {pod.uid for pod in view.snapshot.pods if pod.ip in behind}
     return found
-
-
-def _endpoints_changed(step: Step, view: View, now: Mapping[Key, set[Endpoint]]) -> str:
-    """That the endpoints changed which a Service's table is held against, or an empty text."""
-    target = step.work.target
-    if not (isinstance(step.probe.ask, Table) and target and target.service):
-        return ""
-    key = (target.service.namespace, target.service.name)
-    same = now.get(key, set()) == set(view.snapshot.endpoints.get(key, ()))
-    return "" if same else f"the endpoints of {target.service.name} changed while it was asked"
 
 
 def _observed(step: Step, view: View, kernel: Kernel, harvest: Harvest) -> Observation:
