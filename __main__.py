@@ -13,8 +13,8 @@ names = chosen(config)
 target = target_of(pulumi.get_stack(), config)
 on = pulumi.ResourceOptions(provider=provider_of(target))
 
-platform = Platform("platform", target.images, on)
-labs = deploy_labs(names, target.images, on)
+platform = Platform("platform", target.images, on, target.terms)
+labs = deploy_labs(names, target.images, on, target.terms)
 
 pulumi.export("platform", platform.exports)
 pulumi.export("labs", {name: lab.exports for name, lab in labs.items()})

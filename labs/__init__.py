@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from labs.model import Probe
+    from scripts.checks.base import Probe
 
 LABS: tuple[str, ...] = (
     "container-to-container",
@@ -19,15 +19,23 @@ LABS: tuple[str, ...] = (
     "egress",
     "ingress-l4",
     "ingress-l7",
+    "pitfalls",
 )
 
 
 def module_of(lab: str) -> str:
-    """The Python package of a lab: dashes are underscores there."""
+    """The Python package of a lab: its name with underscores for dashes."""
     return f"labs.{lab.replace('-', '_')}"
 
 
 def probes_of(lab: str) -> tuple[Probe, ...]:
-    """The probes a lab declares; needs neither Pulumi nor a cluster."""
+    """The probes that a lab declares; needs neither Pulumi nor a cluster."""
     probes: tuple[Probe, ...] = import_module(f"{module_of(lab)}.probes").PROBES
     return probes
+
+
+def every_probe() -> list[tuple[str, Probe]]:
+    """All probes, each with its lab; their sentences tell the labs apart."""
+    from scripts.checks.alike import told_apart
+
+    return told_apart((lab, probe) for lab in LABS for probe in probes_of(lab))

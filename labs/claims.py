@@ -1,11 +1,12 @@
 """The article's claims: every sentence that says how packets travel, under the id it keeps everywhere.
 
-F1 is not of the article: it is the suite's own promise that no probe packet leaves the cluster.
+K1 to K8 are not in the article: they are what it leaves out and engineers meet. F1 is the suite's own promise
+that no probe packet leaves the cluster.
 """
 
 from __future__ import annotations
 
-from labs.model import Claim
+from scripts.checks.base import Claim
 
 _SENTENCES = {
     "C1": "Containers of a Pod share one network namespace: same IP, same interfaces, same inode.",
@@ -25,7 +26,7 @@ _SENTENCES = {
     "S5": "kube-proxy follows additions and removals.",
     "S6": "The kernel does it (netfilter DNAT): no process listens on the clusterIP.",
     "S7": "A connection to a Pod that fails to respond fails; a readiness probe prevents it.",
-    "S8": "DNS runs as a Service: a Service's name is its clusterIP, a headless one's are Pod IPs.",
+    "S8": "DNS runs as a Service: a Service's name is its clusterIP, a headless one's its Pods' IPs.",
     "S9": "Services are served by iptables, IPVS or kube-proxy in userspace.",
     "S10": "GET_HOSTS_FROM=env: the Service's environment variables are present in Pods created after it.",
     "E1": "iptables replaces the Pod's source IP by the node's (SNAT) on the way out.",
@@ -37,7 +38,7 @@ _SENTENCES = {
     "I2": "From outside, both ports of the load balancer reach the Pods.",
     "I3": "The balancer knows nodes, not Pods: a node without a local Pod still delivers.",
     "I4": "The answer leaves the Pod with the Pod's IP and is rewritten on the way back.",
-    "I5": "externalTrafficPolicy Local keeps the client's IP and skips nodes without Pods; Cluster not.",
+    "I5": "externalTrafficPolicy Local keeps the client's IP and skips nodes without Pods; Cluster does not.",
     "I6": "The node port answers on every node.",
     "I7": "An Ingress routes by host.",
     "I8": "An Ingress routes by path.",
@@ -45,11 +46,19 @@ _SENTENCES = {
     "I10": "An Ingress is HTTP-aware: backends see X-Forwarded-For, a plain TCP client gets no routing.",
     "I11": "An Ingress stands on a Service: without endpoints the same URL fails with 5xx.",
     "I12": "The same routes as Gateway API HTTPRoutes give the same answers.",
-    "F1": "The fence: what nothing in the cluster serves is answered by nobody, also not from outside it.",
+    "K1": "Any size passes, both ways, between every pair of nodes, by Pod, Service and load balancer.",
+    "K2": "Nothing is lost: no connection has to repeat its SYN.",
+    "K3": "A Pod reaches itself through its own Service (hairpin), on every node.",
+    "K4": "UDP is served as TCP is, and a port that goes on sending reaches the new Pod; DNS does both.",
+    "K5": "sessionAffinity ClientIP keeps a client at its Pod; without it no client is kept.",
+    "K6": "internalTrafficPolicy Local sends only to Pods on the client's own node, if any.",
+    "K7": "A rolling update loses no connection when Pods end gracefully, and loses some when they do not.",
+    "K8": "A NetworkPolicy denies and allows what it says, or nothing here enforces it.",
+    "F1": "The fence: what nothing in the cluster serves is answered by nobody, not even outside it.",
 }
 
 CLAIMS: dict[str, Claim] = {id: Claim(id, sentence) for id, sentence in _SENTENCES.items()}
 
 DOORS = ("C1", "C2", "C4", "P1", "S6", "S8", "I1", "I2", "I7", "I8", "I9", "F1")
 """Claims that between them go through every door (localhost, Pod, Service, name, balancer, Ingress), need no
-trace and change nothing: a look of a few seconds that all is still well."""
+trace and change nothing: checking them shows within seconds that all is still well."""

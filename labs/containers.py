@@ -10,7 +10,7 @@ from pulumi_kubernetes.meta import v1 as meta
 from labs.target import Images
 
 IDENTITY_FOLDER = "/var/run/podpath"
-"""Where a container finds ``token``: its payload names the Pod and its node (KEP-4193)."""
+"""The folder with ``token`` in a container: its payload names the Pod and its node (KEP-4193)."""
 
 HOSTNAME = "kubernetes.io/hostname"
 USER = 10001
@@ -54,13 +54,15 @@ def server(
     env: Mapping[str, str] | None = None,
     secrets: Mapping[str, v1.SecretKeySelectorArgs] | None = None,
     started: str | None = None,
+    protocol: str | None = None,
+    last_words: Sequence[str] = (),
 ) -> v1.ContainerArgs:
     """A container named after its workload that serves ``port``; ``size`` is its cpu and memory request.
 
-    ``env`` and ``secrets`` are its environment: by value, and by where in a Secret the value is.
-    ``started`` is a path that answers once the server is up, or empty where ``port`` then accepts. It becomes
-    a startup probe, never a readiness probe: after the start the kubelet adds no packet to what a lab
-    observes.
+    ``env`` and ``secrets`` are its environment: values, and references to values in Secrets.
+    ``started`` is a path that answers once the server is up, or empty if ``port`` then accepts a connection.
+    It becomes a startup probe, never a readiness probe: after the start the kubelet adds no packet to what a
+    lab observes. ``last_words`` is a command that runs to its end before the server is told to end (preStop).
     """
     plain = [v1.EnvVarArgs(name=name, value=value) for name, value in (env or {}).items()]
     secret = [
@@ -73,15 +75,21 @@ def server(
         image_pull_policy="IfNotPresent",
         command=[*command] if command else None,
         env=[*plain, *secret] or None,
-        ports=[v1.ContainerPortArgs(container_port=port)],
+        ports=[v1.ContainerPortArgs(container_port=port, protocol=protocol)],
         resources=requests(*size),
         security_context=restricted(),
         startup_probe=_startup(started, port) if started is not None else None,
+        lifecycle=_ending(last_words) if last_words else None,
         volume_mounts=[
             v1.VolumeMountArgs(name="identity", mount_path=IDENTITY_FOLDER, read_only=True),
             v1.VolumeMountArgs(name=f"{workload}-tmp", mount_path="/tmp"),
         ],
     )
+
+
+def _ending(command: Sequence[str]) -> v1.LifecycleArgs:
+    run = v1.ExecActionArgs(command=[*command])
+    return v1.LifecycleArgs(pre_stop=v1.LifecycleHandlerArgs(exec_=run))
 
 
 def _startup(path: str, port: int) -> v1.ProbeArgs:
@@ -95,11 +103,12 @@ def serving_pod(
     containers: Mapping[str, v1.ContainerArgs],
     restart_policy: str | None = None,
     affinity: v1.AffinityArgs | None = None,
+    grace: int = 1,
 ) -> v1.PodSpecArgs:
     """The Pod of ``containers`` (workload → container), with what the article's listings leave out.
 
-    That is: no rights, an identity to answer with, and a grace period of a second: nothing here is worth
-    more, and the namespace controller looks only every half grace period whether the Pods are gone.
+    That is: no rights, an identity to answer with, and a grace period of ``grace`` seconds: hardly anything
+    needs more than one, and the namespace controller checks only every half of it whether the Pods are gone.
     Ports below 1024 are opened to everyone in the Pod's own network namespace by a safe sysctl, so nginx
     listens on 80 without a capability.
     """
@@ -108,7 +117,7 @@ def serving_pod(
         restart_policy=restart_policy,
         affinity=affinity,
         automount_service_account_token=False,
-        termination_grace_period_seconds=1,
+        termination_grace_period_seconds=grace,
         security_context=unprivileged({"net.ipv4.ip_unprivileged_port_start": "0"}),
         volumes=[
             v1.VolumeArgs(
@@ -132,7 +141,7 @@ def serving_pod(
 
 
 def spread(labels: Mapping[str, str]) -> v1.TopologySpreadConstraintArgs:
-    """Pods with ``labels`` on as many nodes as may run them, so that both ends of a node's edge exist.
+    """Pods with ``labels`` on as many nodes as may run them, so that paths within and across nodes exist.
 
     Taints are honoured: a control plane that takes no Pods would count as an empty node otherwise,
     and the third Pod on two workers would never be scheduled.
@@ -154,8 +163,10 @@ def beside(labels: Mapping[str, str]) -> v1.AffinityArgs:
     )
 
 
-def apart(labels: Mapping[str, str]) -> v1.AffinityArgs:
-    """Only on a node that runs no Pod with ``labels``, of the same namespace."""
+def apart(labels: Mapping[str, str], alone: bool = False) -> v1.AffinityArgs | None:
+    """Only on a node that runs no Pod with ``labels``, of the same namespace; anywhere if a node is alone."""
+    if alone:
+        return None
     term = _on_one_node(labels)
     return v1.AffinityArgs(
         pod_anti_affinity=v1.PodAntiAffinityArgs(required_during_scheduling_ignored_during_execution=[term])

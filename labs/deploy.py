@@ -11,9 +11,10 @@ import pulumi
 from labs import LABS, module_of
 from labs.lab import Lab
 from labs.target import Images
+from labs.terms import Terms
 
 LABS_VARIABLE = "PODPATH_LABS"
-"""Chooses the labs of one ``scripts/up``: ``pulumi up --config`` would change the tracked stack file."""
+"""Selects the labs of one ``scripts/up``: ``pulumi up --config`` would change the tracked stack file."""
 
 
 def chosen(config: pulumi.Config) -> tuple[str, ...]:
@@ -35,9 +36,11 @@ def chosen(config: pulumi.Config) -> tuple[str, ...]:
     return tuple(lab for lab in LABS if lab in asked)
 
 
-def deploy_labs(names: tuple[str, ...], images: Images, opts: pulumi.ResourceOptions) -> dict[str, Lab]:
+def deploy_labs(
+    names: tuple[str, ...], images: Images, opts: pulumi.ResourceOptions, terms: Terms | None = None
+) -> dict[str, Lab]:
     """Declares the labs; none depends on another, so all of them are created at once."""
-    return {name: component_of(name)(name, images, opts) for name in names}
+    return {name: component_of(name)(name, images, opts, terms) for name in names}
 
 
 def component_of(lab: str) -> type[Lab]:

@@ -1,4 +1,4 @@
-"""What the probes need beside the labs: a client on every worker, an agent on every node."""
+"""What the probes need besides the labs: a client on every worker, and an agent on every node if allowed."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pulumi_kubernetes.meta import v1 as meta
 from labs.containers import requests, restricted, unprivileged
 from labs.lab import namespace, selector
 from labs.target import Images
+from labs.terms import Terms
 
 NAMESPACE = "podpath-system"
 AGENT_RIGHTS = (
@@ -21,17 +22,27 @@ AGENT_RIGHTS = (
 class Platform(pulumi.ComponentResource):
     """The DaemonSets ``node-agent`` (the kernel's view) and ``client`` (where requests start)."""
 
-    def __init__(self, name: str, images: Images, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("podpath:labs:Platform", name, None, opts)
+    def __init__(
+        self,
+        name: str,
+        images: Images,
+        opts: pulumi.ResourceOptions | None = None,
+        terms: Terms | None = None,
+    ) -> None:
+        terms = terms or Terms()
+        placed = pulumi.ResourceOptions.merge(opts, terms.placed())
+        super().__init__("podpath:labs:Platform", name, None, placed)
         self.images = images
-        self.namespace = namespace(NAMESPACE, "privileged", pulumi.ResourceOptions(parent=self))
-        agent = self._on_nodes("node-agent", self._agent(), {"podpath/rights": AGENT_RIGHTS})
+        level = "privileged" if terms.agent else "restricted"
+        self.namespace = namespace(NAMESPACE, level, pulumi.ResourceOptions(parent=self), terms.labels)
+        inside = pulumi.ResourceOptions(parent=self, deleted_with=self.namespace)
+        terms.secret("platform-pull", self.namespace.metadata.name, inside)
+        self.exports: dict[str, object] = {"namespace": self.namespace.metadata.name}
+        if terms.agent:
+            agent = self._on_nodes("node-agent", self._agent(), {"podpath/rights": AGENT_RIGHTS})
+            self.exports["agent"] = {"selector": agent.spec.selector.match_labels.apply(selector)}
         client = self._on_nodes("client", self._client())
-        self.exports = {
-            "namespace": self.namespace.metadata.name,
-            "agent": {"selector": agent.spec.selector.match_labels.apply(selector)},
-            "client": {"selector": client.spec.selector.match_labels.apply(selector)},
-        }
+        self.exports["client"] = {"selector": client.spec.selector.match_labels.apply(selector)}
         self.register_outputs({"exports": self.exports})
 
     def _on_nodes(

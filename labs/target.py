@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,10 +15,12 @@ import pulumi
 import pulumi_kubernetes as k8s
 import yaml
 
-from scripts.paths import ROOT, STATE
+from labs.terms import Terms, read_terms
 
+ROOT = Path(__file__).resolve().parent.parent
+STATE = ROOT / ".podpath"
 PATIENCE = 2.0
-"""How long the API server may take to accept a connection, in seconds."""
+"""Seconds that the API server may take to accept a connection."""
 
 
 @dataclass(frozen=True)
@@ -42,18 +44,19 @@ class Target:
     context: str
     identity: str
     images: Images
+    terms: Terms = field(default_factory=Terms)
 
 
 def target_of(stack: str, config: pulumi.Config) -> Target:
     """The stack's cluster, once its API server accepts connections; raises RunError with one sentence.
 
-    Without this look a dead cluster would end as a time-out of every single resource.
+    Without this check a dead cluster would end in a time-out of every single resource.
     """
     folder = STATE / stack
     own = config.get("kubeconfig")
     path = ROOT / Path(own).expanduser() if own else folder / "kubeconfig"
-    context = config.require("context")
     kubeconfig = _read(path, stack)
+    context = config.get("context") or _current(kubeconfig)
     host, port = _server(kubeconfig, context, path)
     if not _accepts(host, port):
         raise pulumi.RunError(
@@ -64,13 +67,14 @@ def target_of(stack: str, config: pulumi.Config) -> Target:
         identity = context
     else:
         identity = "{name}/{uid}".format(**_record(cluster, stack, "name", "uid"))
-    return Target(kubeconfig, context, identity, Images(_record(folder / "images.json", stack)))
+    images = Images(_record(folder / "images.json", stack))
+    return Target(kubeconfig, context, identity, images, _terms(folder / "terms.json", stack))
 
 
 def provider_of(target: Target) -> k8s.Provider:
     """The one explicit provider: pinned to a context, and the same one when the API server's port changes.
 
-    The file's contents are handed over, not its path, which is another one in another checkout.
+    It gets the file's contents, not its path, which differs from checkout to checkout.
     """
     return k8s.Provider(
         "cluster",
@@ -88,6 +92,19 @@ def _read(path: Path, stack: str) -> str:
         raise pulumi.RunError(f"stack {stack} has no cluster yet ({why}): run scripts/up {stack}.") from None
 
 
+def _terms(path: Path, stack: str) -> Terms:
+    """The terms of a given cluster; those of one of ours where none are written down."""
+    if not path.exists():
+        return Terms()
+    try:
+        return read_terms(json.loads(path.read_text()), ROOT)
+    except (ValueError, KeyError, TypeError):
+        raise pulumi.RunError(f"{_shown(path)} is damaged: run scripts/up {stack}.") from None
+    except OSError as error:
+        why = f"{error.filename} cannot be read: {error.strerror}"
+        raise pulumi.RunError(f"the pull secret of stack {stack} is missing ({why}).") from None
+
+
 def _record(path: Path, stack: str, *keys: str) -> dict[str, str]:
     """A JSON object of strings with at least ``keys``."""
     try:
@@ -97,6 +114,14 @@ def _record(path: Path, stack: str, *keys: str) -> dict[str, str]:
     if not isinstance(loaded, dict) or not {*keys} <= {*loaded}:
         raise pulumi.RunError(f"{_shown(path)} is damaged: run scripts/up {stack}.")
     return {str(key): str(value) for key, value in loaded.items()}
+
+
+def _current(kubeconfig: str) -> str:
+    """The context that a kubeconfig names as its own: the only one of a given cluster's copy."""
+    try:
+        return str(yaml.safe_load(kubeconfig)["current-context"])
+    except (yaml.YAMLError, KeyError, TypeError):
+        return ""
 
 
 def _server(kubeconfig: str, context: str, path: Path) -> tuple[str, int]:

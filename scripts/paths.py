@@ -1,4 +1,4 @@
-"""Where things lie: the checkout, its state and the user's cache folder."""
+"""Where things are: the checkout, its state and the user's cache folder."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ WORKLOADS = ROOT / "labs" / "workloads"
 
 def cache() -> Path:
     """The user's cache folder for built tools and images (XDG Base Directory specification)."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "podpath"
+    base = Path(os.environ.get("XDG_CACHE_HOME", ""))  # a relative path counts for nothing
+    return (base if base.is_absolute() else Path.home() / ".cache") / "podpath"
 
 
 def program(name: str) -> str:

@@ -25,7 +25,7 @@ def _mark(sign: str, colour: str) -> str:
 
 @contextmanager
 def step(what: str) -> Iterator[None]:
-    """Tells how long the block took, or that it failed; steps of several threads may overlap."""
+    """Prints how long the block took, or that it failed; steps of several threads may overlap."""
     start = time.monotonic()
     if _COLOR:
         say(f"{_mark('…', '2')} {what}")

@@ -1,4 +1,4 @@
-"""A Pod that goes out. The world outside is no part of the cluster: `scripts/up` makes it beside it."""
+"""A Pod that goes out. The world outside is not part of the cluster: `scripts/up` makes it beside it."""
 
 from __future__ import annotations
 

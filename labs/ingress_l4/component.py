@@ -1,4 +1,4 @@
-"""One Pod behind two load balancers that differ in their traffic policy only."""
+"""One Pod behind two load balancers that differ only in their traffic policy."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class IngressL4(Lab):
     def build(self) -> None:
         """Deployment ``web`` and a Service of type LoadBalancer for each policy.
 
-        The Services select by a constant: they would wait for the Deployment's Pods otherwise, and the
-        providers then wait ten seconds more for a new Service's endpoints to settle.
+        The Services' selector is a constant: otherwise they would wait for the Deployment's Pods, and the
+        provider then waits ten seconds more for a new Service's endpoints to settle.
         """
         self.deployment(
             "web",

@@ -1,19 +1,14 @@
-"""What the lab claims: nodes and not Pods, the way back, both policies, a node port on every node."""
+"""What the lab claims: nodes and no Pods, the way back, both traffic policies, a node port on every node."""
 
 from __future__ import annotations
 
-from labs.model import (
-    AnsweredBy,
-    Balancer,
-    ByNodePort,
-    Get,
-    NoAnswer,
-    NodePort,
-    Outside,
-    Probe,
-    RewrittenBack,
-    SeesSource,
-)
+from scripts.checks.answers import AnsweredBy, NoAnswer
+from scripts.checks.base import Probe
+from scripts.checks.destinations import Balancer, NodePort
+from scripts.checks.paths import ByNodePort, RewrittenBack
+from scripts.checks.peers import Outside
+from scripts.checks.request import Get
+from scripts.checks.sources import SeesSource
 
 LAB = "ingress-l4"
 BY = AnsweredBy(LAB, "web", "nginx")
@@ -31,37 +26,33 @@ PROBES: tuple[Probe, ...] = (
         "I3-trace",
         "I3",
         Outside(),
-        Get(Balancer(LAB, "web-cluster", 80), WHO, traced=True),
-        (BY, ByNodePort()),
+        Get(Balancer(LAB, "web-cluster", 80), (BY, ByNodePort()), WHO, traced=True),
     ),
-    Probe("I3-without", "I3", Outside(), Get(port("cluster", "without"), WHO), (BY,)),
+    Probe("I3-without", "I3", Outside(), Get(port("cluster", "without"), (BY,), WHO)),
     Probe(
         "I4-balancer",
         "I4",
         Outside(),
-        Get(Balancer(LAB, "web-cluster", 80), WHO, traced=True),
-        (BY, RewrittenBack()),
+        Get(Balancer(LAB, "web-cluster", 80), (BY, RewrittenBack()), WHO, traced=True),
     ),
     Probe(
         "I4-nodeport",
         "I4",
         Outside(),
-        Get(port("cluster", "without"), WHO, traced=True),
-        (BY, RewrittenBack()),
+        Get(port("cluster", "without"), (BY, RewrittenBack()), WHO, traced=True),
     ),
-    Probe("I5-local", "I5", Outside(), Get(port("local", "with"), WHO), (BY, SeesSource("own"))),
+    Probe("I5-local", "I5", Outside(), Get(port("local", "with"), (BY, SeesSource("own")), WHO)),
     Probe(
         "I5-skips",
         "I5",
         Outside(),
-        Get(port("local", "without"), WHO),
-        (NoAnswer(),),
+        Get(port("local", "without"), (NoAnswer(),), WHO),
         ("I6-without", "I5-local"),
     ),
-    Probe("I5-cluster", "I5", Outside(), Get(port("cluster", "with"), WHO), (BY, SeesSource("node"))),
-    Probe("I5-balancer", "I5", Outside(), Get(Balancer(LAB, "web-local", 80), WHO), (BY,)),
+    Probe("I5-cluster", "I5", Outside(), Get(port("cluster", "with"), (BY, SeesSource("node")), WHO)),
+    Probe("I5-balancer", "I5", Outside(), Get(Balancer(LAB, "web-local", 80), (BY,), WHO)),
     *(
-        Probe(f"I6-{at}", "I6", Outside(), Get(port("cluster", at), WHO), (BY,))
+        Probe(f"I6-{at}", "I6", Outside(), Get(port("cluster", at), (BY,), WHO))
         for at in ("with", "without", "control")
     ),
 )

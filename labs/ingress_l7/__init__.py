@@ -1,1 +1,1 @@
-"""Ingress, layer 7: HTTP requests find their Service by host and path."""
+"""Ingress at layer 7: HTTP requests find their Service by host and path."""

@@ -7,9 +7,9 @@ from pulumi_kubernetes.networking import v1 as net
 
 from labs.containers import server, serving_pod
 from labs.lab import Lab
+from labs.terms import NONE
 
 SIZE = ("50m", "50Mi")
-CLASS = "cloud-provider-kind"
 GATEWAY_API = "gateway.networking.k8s.io/v1"
 ROUTES: dict[str, dict[str, str]] = {
     "shop.podpath.test": {"/": "shop"},
@@ -36,26 +36,35 @@ class IngressL7(Lab):
                 ),
             )
             self.service(name, {80: "nginx"}, selects={"app": name})
+        self.exports["gateways"] = {}
+        if self.terms.ingress != NONE:
+            self._ingress()
+        if self.terms.gateway != NONE:
+            self._gateway()
+
+    def _ingress(self) -> None:
+        """One rule per host."""
         net.Ingress(
             self.urn_name("frontend"),
             metadata=self.meta("frontend"),
             spec=net.IngressSpecArgs(
-                ingress_class_name=CLASS, rules=[_rule(host, paths) for host, paths in ROUTES.items()]
+                ingress_class_name=self.terms.ingress,
+                rules=[_rule(host, paths) for host, paths in ROUTES.items()],
             ),
             opts=self.deleted_alone(),
         )
-        self.exports["ingresses"]["frontend"] = {"class": CLASS, "hosts": ROUTES}
-        self._gateway()
+        self.exports["ingresses"]["frontend"] = {"class": self.terms.ingress, "hosts": ROUTES}
 
     def _gateway(self) -> None:
-        """The same routes once more, as a Gateway and an HTTPRoute a host."""
+        """The same routes once more, as a Gateway and one HTTPRoute per host."""
+        self.exports["gateways"] = {"frontend": {"class": self.terms.gateway, "hosts": ROUTES}}
         CustomResource(
             self.urn_name("gateway"),
             api_version=GATEWAY_API,
             kind="Gateway",
             metadata=self.meta("frontend"),
             spec={
-                "gatewayClassName": CLASS,
+                "gatewayClassName": self.terms.gateway,
                 "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}],
             },
             opts=self.deleted_alone(),

@@ -19,7 +19,7 @@ class PodToPod(Lab):
     """Three workloads of one Pod each, placed by affinity: no node is named."""
 
     def build(self) -> None:
-        """Nothing waits for anything: each request of the chain looks the next name up anew."""
+        """Nothing waits for anything: each request of the chain looks up the next name again."""
         password = self._password()
         self._frontend()
         self._rest(password)
@@ -61,7 +61,7 @@ class PodToPod(Lab):
             secrets={"DATABASE_PASSWORD": password},
             started="/whoami",
         )
-        self.deployment("rest", 1, serving_pod({"rest": rest}, affinity=apart(DATABASE)))
+        self.deployment("rest", 1, serving_pod({"rest": rest}, affinity=apart(DATABASE, self.terms.alone)))
         self.service("rest", {8000: "rest"}, selects=REST)
 
     def _database(self, password: v1.SecretKeySelectorArgs) -> None:
@@ -80,7 +80,7 @@ class PodToPod(Lab):
                 selector=meta.LabelSelectorArgs(match_labels=DATABASE),
                 template=v1.PodTemplateSpecArgs(
                     metadata=meta.ObjectMetaArgs(labels=DATABASE),
-                    spec=serving_pod({"database": database}, affinity=apart(REST)),
+                    spec=serving_pod({"database": database}, affinity=apart(REST, self.terms.alone)),
                 ),
             ),
             opts=self.gone_with_namespace(),

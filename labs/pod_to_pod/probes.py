@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from labs.model import (
-    AnsweredBy,
-    BridgePort,
-    Chain,
-    ChainComplete,
-    Client,
-    Container,
-    CrossesNodes,
-    Get,
-    Interface,
-    NotTranslated,
-    Pod,
-    Probe,
-    SeesSource,
-    Service,
-    StaysOnNode,
-    VethPair,
-)
-from labs.peers import Source
+from scripts.checks.answers import AnsweredBy
+from scripts.checks.base import Probe
+from scripts.checks.chain import Chain
+from scripts.checks.destinations import Pod, Service
+from scripts.checks.interface import Interface
+from scripts.checks.paths import CrossesNodes, StaysOnNode
+from scripts.checks.peers import Client, Container, Source
+from scripts.checks.request import Get
+from scripts.checks.sources import SeesSource
+from scripts.checks.translation import NotTranslated
 
 LAB = "pod-to-pod"
 FRONTEND, REST, DATABASE = (
@@ -44,31 +35,38 @@ PROBES: tuple[Probe, ...] = (
             f"P1-{source}-{server}",
             "P1",
             peer,
-            Get(Pod(LAB, server, port), "/whoami"),
-            (BY[server], SeesSource("own"), NotTranslated()),
+            Get(Pod(LAB, server, port), (BY[server], SeesSource("own"), NotTranslated()), "/whoami"),
         )
         for source, peer in SOURCES.items()
         for server, (_, port) in SERVERS.items()
         if source != server
     ),
     *(
-        Probe(f"{claim}-{name}", claim, peer, Interface(), (expected,))
-        for claim, expected in (("P2", VethPair()), ("P3", BridgePort("cbr0")))
+        Probe(f"{claim}-{name}", claim, peer, look)
+        for claim, look in (("P2", Interface()), ("P3", Interface(bridge="cbr0")))
         for name, peer in SOURCES.items()
     ),
     Probe(
         "P4-frontend-rest",
         "P4",
         FRONTEND,
-        Get(Pod(LAB, "rest", 8000, "same node"), "/whoami", traced=True),
-        (BY["rest"], SeesSource("own"), StaysOnNode()),
+        Get(
+            Pod(LAB, "rest", 8000, "same node"),
+            (BY["rest"], SeesSource("own"), StaysOnNode()),
+            "/whoami",
+            traced=True,
+        ),
     ),
     Probe(
         "P5-database-rest",
         "P5",
         DATABASE,
-        Get(Pod(LAB, "rest", 8000, "other node"), "/whoami", traced=True),
-        (BY["rest"], SeesSource("own"), CrossesNodes()),
+        Get(
+            Pod(LAB, "rest", 8000, "other node"),
+            (BY["rest"], SeesSource("own"), CrossesNodes()),
+            "/whoami",
+            traced=True,
+        ),
     ),
-    Probe("P6", "P6", Client(), Chain(Service(LAB, "frontend", 80)), (ChainComplete(LAB),)),
+    Probe("P6", "P6", Client(), Chain(Service(LAB, "frontend", 80))),
 )

@@ -20,8 +20,8 @@ class PodToService(Lab):
     def build(self) -> None:
         """Deployment and Service as printed: the Service takes labels and selector from the Deployment.
 
-        The Service is waited for until its Pods are ready, so the Deployment is not: the two would take
-        their time one after the other.
+        Pulumi waits for the Service until its Pods are ready, so it does not wait for the Deployment: that
+        would be one wait after the other.
         """
         frontend = self.deployment(
             "frontend",

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from scripts.evidence.pcap import Packet, read, statistics
-from scripts.probing.background import Background, start
-from scripts.probing.executor import CompletedExec, Executor, Place, PodExecError
+from scripts.transport.background import Background, start
+from scripts.transport.executor import CompletedExec, Executor, Place, PodExecError
 
 SNAP = 1024
 """Bytes kept of each packet: the headers of a request or an answer, with its nonce, fit in."""
 FILTER = "tcp and not port 6443 and not port 2379 and not port 10250 and not net 127.0.0.0/8"
-"""Everything but the control plane's own traffic and a node's own loopback: both carry the execs."""
+"""Everything but the control plane's traffic and a node's loopback, which both carry the execs."""
 TCPDUMP = (
     "tcpdump",
     "-i",
@@ -35,10 +35,14 @@ TCPDUMP = (
 
 @dataclass(frozen=True)
 class Captured:
-    """The packets of one place in order of time; ``problem`` tells why some may be missing."""
+    """The packets of one place in order of time; ``problem`` says why some may be missing.
+
+    ``data`` is the capture file that they were read from.
+    """
 
     packets: Sequence[Packet] = ()
     problem: str = ""
+    data: bytes = b""
 
 
 @dataclass
@@ -85,4 +89,4 @@ def _stopped(capture: Background | str, name: str, raw: Callable[[str, Completed
         return Captured(problem=f"the capture at {name} cannot be read: {error}")
     raw(f"capture-{name}", done)
     lost = statistics(done.stderr.decode(errors="replace")).problem
-    return Captured(packets, lost or ("" if whole else "the capture's end is missing"))
+    return Captured(packets, lost or ("" if whole else "the capture's end is missing"), done.stdout)

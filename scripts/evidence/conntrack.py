@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 _TUPLE = re.compile(r"\bsrc=(\S+) dst=(\S+) sport=(\d+) dport=(\d+)")
-_STATE = re.compile(r"\btcp\s+6\s+\d+\s+([A-Z_0-9]+)\b")
+_STATE = re.compile(r"\b(?:tcp\s+6\s+\d+\s+([A-Z_0-9]+)\b|udp\s+17\s+\d+ )")
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,10 @@ class Flow:
 
 @dataclass(frozen=True)
 class Entry:
-    """A connection as netfilter tracks it: ``reply`` is the direction back, as it expects it."""
+    """A connection as netfilter tracks it: ``reply`` is the direction back, as netfilter expects it.
+
+    ``state`` is empty for UDP.
+    """
 
     original: Flow
     reply: Flow
@@ -41,32 +45,41 @@ class Entry:
 
 
 def parse(text: str) -> list[Entry]:
-    """The TCP entries of ``conntrack -L -p tcp -o extended``; lines of another form are no entries."""
+    """The TCP and UDP entries of ``conntrack -L -o extended``; lines of another form are skipped."""
     entries = []
     for line in text.splitlines():
         flows = _TUPLE.findall(line)
         state = _STATE.search(line)
         if len(flows) == 2 and state:
             original, reply = (Flow(src, dst, int(sport), int(dport)) for src, dst, sport, dport in flows)
-            entries.append(Entry(original, reply, state[1], line.strip()))
+            entries.append(Entry(original, reply, state[1] or "", line.strip()))
     return entries
 
 
 class Index:
-    """The entries of all nodes, found by a client's address and port."""
+    """The entries of all nodes, found by a client's address and port; put in order when first asked."""
 
-    def __init__(self, entries: Mapping[str, Iterable[Entry]]) -> None:
-        self._by_client: dict[tuple[str, int], list[tuple[str, Entry]]] = {}
-        self._by_peer: dict[str, list[tuple[str, Entry]]] = {}
-        self._by_server: dict[tuple[str, int], list[tuple[str, Entry]]] = {}
-        for node, found in entries.items():
+    def __init__(self, entries: Mapping[str, Sequence[Entry]]) -> None:
+        self._entries = entries
+
+    @cached_property
+    def _by_client(self) -> dict[Hashable, list[tuple[str, Entry]]]:
+        return self._ordered(lambda entry: (entry.original.src, entry.original.sport))
+
+    @cached_property
+    def _by_server(self) -> dict[Hashable, list[tuple[str, Entry]]]:
+        return self._ordered(lambda entry: (entry.original.dst, entry.original.dport))
+
+    @cached_property
+    def _by_peer(self) -> dict[Hashable, list[tuple[str, Entry]]]:
+        return self._ordered(lambda entry: f"{entry.reply.dst}:{entry.reply.dport}")
+
+    def _ordered(self, key: Callable[[Entry], Hashable]) -> dict[Hashable, list[tuple[str, Entry]]]:
+        ordered: dict[Hashable, list[tuple[str, Entry]]] = {}
+        for node, found in self._entries.items():
             for entry in found:
-                key = (entry.original.src, entry.original.sport)
-                self._by_client.setdefault(key, []).append((node, entry))
-                server = (entry.original.dst, entry.original.dport)
-                self._by_server.setdefault(server, []).append((node, entry))
-                peer = f"{entry.reply.dst}:{entry.reply.dport}"
-                self._by_peer.setdefault(peer, []).append((node, entry))
+                ordered.setdefault(key(entry), []).append((node, entry))
+        return ordered
 
     def at(self, server: tuple[str, int]) -> list[tuple[str, Entry]]:
         """(node, entry) of the connections that asked for this address and port."""
@@ -75,7 +88,7 @@ class Index:
     def towards(self, peer: str, server: str) -> list[tuple[str, Entry]]:
         """(node, entry) of the connections in which ``server`` (IP) answers to ``peer`` ("address:port").
 
-        Without the server it could be another one: a client's port serves several destinations at once.
+        Without the server this could be another connection: a client's port serves several destinations.
         """
         return [(node, entry) for node, entry in self._by_peer.get(peer, []) if entry.reply.src == server]
 
@@ -89,3 +102,16 @@ class Index:
             for node, entry in self._by_client.get(client, ())
             if (entry.original.dst, entry.original.dport) == asked or entry.original.dst == server
         ]
+
+    def gave_way(self, node: str, entry: Entry) -> bool:
+        """Whether netfilter changed the client's port only, since another connection of the client had it.
+
+        Two connections, one of them through a Service, can start at the same port and end at the same Pod:
+        their answers would look alike. Where NAT is on, netfilter gives the later one a free port, whether
+        a rule asks for it or not (``nf_nat_alloc_null_binding`` in the kernel's nf_nat_core.c).
+        """
+        client = entry.original.src, entry.original.sport
+        usual = replace(entry.reply, dst=client[0], dport=client[1])
+        others = [other for at, other in self._by_client.get(client, ()) if at == node and other != entry]
+        only_port = entry.reply.dst == client[0] and entry.reply != usual
+        return only_port and any(other.reply == usual for other in others)

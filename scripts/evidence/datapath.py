@@ -1,4 +1,4 @@
-"""Tells from a node's wiring which way a Pod's packets go: veth, bridge or none, and on to other nodes."""
+"""Reads from a node's wiring which way a Pod's packets go: veth, bridge or none, and on to other nodes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TUNNELS: Mapping[str, Between] = {
 
 @dataclass(frozen=True)
 class OtherNode:
-    """Another node as the API tells it: its Pod range (CIDR) and its InternalIP."""
+    """Another node as the API has it: its Pod range (CIDR) and its InternalIP."""
 
     name: str
     cidr: str
@@ -42,7 +42,7 @@ class Carrier:
 
 @dataclass(frozen=True)
 class Datapath:
-    """The way of a Pod's packets through its node. ``told`` is that way in one sentence.
+    """The way of a Pod's packets through its node. ``told`` describes it in one sentence.
 
     ``bridge`` is empty without one; ``uplink`` is the node's own interface towards the other nodes.
     """
@@ -58,7 +58,7 @@ def node_end(pod: Look, links: Sequence[Link], fdb: Mapping[str, str] | None = N
     """The node's end of the Pod's veth pair, where both ends name each other; else why not, in a sentence.
 
     Indices repeat from node to node, so a match against the wrong node is possible; a MAC that ``fdb`` has
-    behind the returned link excludes it. A MAC that ``fdb`` does not know (aged out) is no objection.
+    behind the returned link excludes it. A MAC that ``fdb`` does not know (it has aged out) excludes nothing.
     """
     own = next((link for link in links if (link.ifindex, link.mac) == (pod.ifindex, pod.mac)), None)
     if own:

@@ -1,4 +1,4 @@
-"""Reads what ``tcpdump -i any -w`` wrote and its last words: IPv4/TCP packets, and whether any is missing.
+"""Reads what ``tcpdump -i any -w`` wrote and its final counts: IPv4/TCP packets, and whether any is missing.
 
 The format is classic pcap (https://www.tcpdump.org/manpages/pcap-savefile.5.html) with the link type
 LINUX_SLL2 (https://www.tcpdump.org/linktypes/LINKTYPE_LINUX_SLL2.html).
@@ -17,7 +17,7 @@ Direction = Literal["in", "out", "other"]
 
 SLL2 = 276
 LONGEST = 262144
-"""Bytes: no libpcap keeps more of a packet (MAXIMUM_SNAPLEN)."""
+"""Bytes: libpcap never keeps more of a packet (MAXIMUM_SNAPLEN)."""
 _MAGICS: dict[bytes, tuple[str, int]] = {
     b"\xa1\xb2\xc3\xd4": (">", 1000),
     b"\xd4\xc3\xb2\xa1": ("<", 1000),
@@ -59,9 +59,22 @@ class Packet:
     ack: int
     flags: Flag
     payload: bytes
-    """What was kept of it; the snapshot length may cut it."""
+    """What was kept of it; the snapshot length may have cut it."""
     length: int
     """Bytes of payload on the wire."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A frame as it was captured, with its SLL2 header. ``length`` are its bytes before it was cut.
+
+    ``packet`` is the IPv4/TCP packet in it, None for anything else.
+    """
+
+    time_ns: int
+    data: bytes
+    length: int
+    packet: Packet | None
 
 
 def read(data: bytes) -> tuple[tuple[Packet, ...], bool]:
@@ -69,20 +82,26 @@ def read(data: bytes) -> tuple[tuple[Packet, ...], bool]:
 
     Raises ValueError with one sentence for anything but such a file.
     """
+    found, whole = frames(data)
+    return tuple(frame.packet for frame in found if frame.packet), whole
+
+
+def frames(data: bytes) -> tuple[list[Frame], bool]:
+    """All frames of a capture file, and whether it is whole; raises ValueError as ``read`` does."""
     order, unit = _form(data)
-    packets: list[Packet] = []
+    found: list[Frame] = []
     at = _FILE
     while at + _RECORD <= len(data):
-        seconds, fraction, kept, _ = struct.unpack_from(f"{order}IIII", data, at)
+        seconds, fraction, kept, length = struct.unpack_from(f"{order}IIII", data, at)
         if kept > LONGEST or fraction * unit >= 1_000_000_000:
             raise ValueError(f"the capture is damaged: what stands at byte {at} is no packet's header")
         frame = data[at + _RECORD : at + _RECORD + kept]
         if len(frame) < kept:
             break
-        packet = _packet(frame, seconds * 1_000_000_000 + fraction * unit)
-        packets += [packet] if packet else []
+        time_ns = seconds * 1_000_000_000 + fraction * unit
+        found.append(Frame(time_ns, frame, length, _packet(frame, time_ns)))
         at += _RECORD + kept
-    return tuple(packets), at == len(data)
+    return found, at == len(data)
 
 
 def _form(data: bytes) -> tuple[str, int]:
@@ -101,7 +120,7 @@ def _form(data: bytes) -> tuple[str, int]:
 
 
 def _packet(frame: bytes, time_ns: int) -> Packet | None:
-    """The packet in a frame; None for another protocol, a later fragment or too short a piece."""
+    """The packet in a frame; None for another protocol, a later fragment or a frame that is too short."""
     if len(frame) < _COOKED + _IPV4 + _TCP:
         return None
     ethertype, _, ifindex, _, kind, known, address = struct.unpack_from(">HHIHBB8s", frame)

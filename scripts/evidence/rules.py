@@ -1,43 +1,18 @@
-"""What kube-proxy's rules on one node say about Services, in iptables and in nftables mode alike.
-
-The rules' formats are those that kube-proxy writes (kubernetes/kubernetes, ``pkg/proxy/iptables/proxier.go``
-and ``pkg/proxy/nftables/proxier.go``), read back from ``iptables-save -c -t nat`` and from
-``nft -j list table ip kube-proxy``. Both become the same chains of rules before they get a meaning.
-
-A connection meets the nat table with its first packet only: a packet counted is a connection (but where it
-is dropped, each repeated SYN counts). kube-proxy's nftables rules count nothing.
-"""
+"""What kube-proxy's rules on one node say about Services: records, and how two of them differ."""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Literal, NamedTuple
 
 Mode = Literal["iptables", "ipvs", "nftables", "none"]
 
+OWN_POSTROUTING = ("KUBE-POSTROUTING", "masquerading")
+"""kube-proxy's own chains that rewrite sources."""
 SAME_SHARE = 1e-6
 """Shares closer than this are the same: kernels round a probability to 31 or 32 bits."""
-
-_LINE = re.compile(r"(?:\[(\d+):\d+\] )?-A (\S+) (.*)")
-_COMMENT = re.compile(r'-m comment --comment (?:"([^" ]*)[^"]*"|(\S+)) ?')
-_TARGET = re.compile(r"(?:^| )(?:-j|-g) (\S+)")
-_WHOM = re.compile(r"(?:^| )(?:-s|--src-type|--rcheck|--mark) ")
-_WHERE = re.compile(r"(?:^| )-d ([0-9a-f.:]+)(?:/\d+)? ")
-_PORT = re.compile(r"(?:^| )-p (\w+) .*--dport (\d+) ")
-_CHANCE = re.compile(r"--probability (0\.\d+|1\.0+)")
-_TO = re.compile(r"--to-destination (\S+):(\d+)")
-
-_DOORS = {"iptables": ("KUBE-SERVICES", "KUBE-NODEPORTS"), "nftables": ("service-ips", "service-nodeports")}
-_MARKS = ("KUBE-MARK-MASQ", "mark-for-masquerade")
-_BALANCES = ("KUBE-SVC-", "KUBE-SVL-", "service-", "local-")
-_LOCAL = ("KUBE-SVL-", "local-")
-_OWN_POSTROUTING = ("KUBE-POSTROUTING", "masquerading")
-_REWRITES_SOURCE = ("MASQUERADE", "SNAT")
-_ALWAYS = Fraction(1)
 
 
 class ServiceKey(NamedTuple):
@@ -115,6 +90,11 @@ class Rules:
     masquerades: tuple[Masquerade, ...] = ()
 
     @property
+    def tables(self) -> dict[ServiceKey, dict[str, float]]:
+        """Each entry's backends with their probabilities: what the rules say, without what they counted."""
+        return {key: of.shares for key, of in self.entries.items()}
+
+    @property
     def services(self) -> dict[ServiceKey, ServiceRules]:
         """The entries for clusterIPs and load balancers' IPs."""
         return {key: of for key, of in self.entries.items() if key.address}
@@ -128,52 +108,6 @@ class Rules:
         """Only the entries of the Service ``namespace/service``."""
         mine = {key: of for key, of in self.entries.items() if of.name.split(":")[0] == service}
         return replace(self, entries=mine)
-
-
-@dataclass(frozen=True)
-class _Rule:
-    """A rule of either mode, or an element of nftables' maps.
-
-    ``limited``: it is for some clients only. ``chance``: of those that get this far. ``key`` and
-    ``name``: what it is the entrance to. ``to``: where it sends.
-    """
-
-    target: str
-    text: str = ""
-    limited: bool = False
-    chance: Fraction = _ALWAYS
-    packets: int | None = None
-    to: tuple[str, int] | None = None
-    key: ServiceKey | None = None
-    name: str = ""
-
-
-_Chains = dict[str, list[_Rule]]
-
-
-def read(iptables: str, nft: str = "") -> Rules:
-    """The rules out of ``iptables-save -c -t nat`` and ``nft -j list table ip kube-proxy`` of one node.
-
-    Both, because other rules (flannel's) translate sources in iptables whatever kube-proxy's mode is.
-    Text of another form (a table that is not there) holds no rules. Never raises. The mode is told by the
-    rules: at its start kube-proxy removes those of the other modes. In IPVS mode they only match sets; the
-    Services are in the kernel's own table (ipvsadm).
-    """
-    chains = {**_iptables(iptables), **_nftables(nft)}
-    served = chains.get("KUBE-SERVICES", [])
-    mode: Mode = "iptables" if served else "none"
-    if "service-ips" in chains:
-        mode = "nftables"
-    elif any("--match-set KUBE-" in rule.text for rule in served):
-        mode = "ipvs"
-    doors = [rule for chain in _DOORS.get(mode, ()) for rule in chains.get(chain, [])]
-    masquerades = tuple(
-        Masquerade(chain, rule.text, rule.packets)
-        for chain, rules in chains.items()
-        for rule in rules
-        if rule.target in _REWRITES_SOURCE
-    )
-    return Rules(mode, {door.key: _followed(chains, door) for door in doors if door.key}, masquerades)
 
 
 def differs(one: Rules, other: Rules, names: tuple[str, str] = ("one", "the other")) -> str:
@@ -219,7 +153,7 @@ def delta(before: Rules, after: Rules) -> Rules:
     """The rules of ``after``, each with the packets that it counted since ``before`` instead of all.
 
     None where nothing can be said: the rule counts nothing, or other rules or a counter that fell show
-    that it was written anew, which starts it at 0. kube-proxy does that to all Services' entries and its
+    that it was written again, which starts it at 0. kube-proxy does that to all Services' entries and its
     masquerade rule at every change of any Service or Pod, to a Service's backends at one of its Pods.
     """
     anew = _written_anew(before, after)
@@ -231,7 +165,7 @@ def delta(before: Rules, after: Rules) -> Rules:
         return replace(new, packets=packets, backends=_backends_grown(old, new))
 
     def masqueraded(rule: Masquerade) -> Masquerade:
-        void = anew and rule.chain in _OWN_POSTROUTING
+        void = anew and rule.chain in OWN_POSTROUTING
         bare = replace(rule, packets=None)
         return bare if void else replace(rule, packets=_growth(known.get(bare), rule.packets))
 
@@ -244,10 +178,10 @@ def _growth(old: int | None, new: int | None) -> int | None:
 
 
 def _written_anew(before: Rules, after: Rules) -> bool:
-    """Whether kube-proxy wrote its entries anew: they are others, or the counter of one fell."""
+    """Whether kube-proxy wrote its entries again: they differ, or a counter fell."""
 
     def counted(rules: Rules) -> list[int]:
-        own = [rule.packets or 0 for rule in rules.masquerades if rule.chain in _OWN_POSTROUTING]
+        own = [rule.packets or 0 for rule in rules.masquerades if rule.chain in OWN_POSTROUTING]
         return own + [rules.entries[key].packets or 0 for key in sorted(rules.entries)]
 
     fell = (new < old for old, new in zip(counted(before), counted(after), strict=False))
@@ -262,132 +196,3 @@ def _backends_grown(old: ServiceRules | None, new: ServiceRules) -> tuple[Backen
         replace(backend, packets=None if void else packets)
         for backend, packets in zip(new.backends, grown, strict=True)
     )
-
-
-def _followed(chains: _Chains, door: _Rule) -> ServiceRules:
-    """Follows an entrance to the chain that chooses, by the rules that hold for any outside client."""
-    chain, snat, passed = door.target, False, set[str]()
-    while chain and chain not in passed:
-        passed.add(chain)
-        rules = chains.get(chain, [])
-        snat |= any(rule.target in _MARKS and not rule.limited for rule in rules)
-        if chain.startswith(_BALANCES):
-            chosen, sticky = _choice(chains, rules)
-            return ServiceRules(door.name, chosen, door.packets, chain.startswith(_LOCAL), snat, sticky)
-        ways = [rule for rule in rules if rule.target in chains and rule.target not in _MARKS]
-        onward = [way.target for way in ways if not way.limited or chain.startswith("KUBE-FW-")]
-        chain = onward[-1] if onward else ""
-    return ServiceRules(door.name, (), door.packets, not snat, snat)
-
-
-def _choice(chains: _Chains, rules: list[_Rule]) -> tuple[tuple[Backend, ...], bool]:
-    """The backends that these rules choose from, and whether it remembers clients."""
-    rest, sticky = _ALWAYS, False
-    chosen: dict[tuple[str, int], Backend] = {}
-    for rule in rules:
-        end = next((end.to for end in [rule, *chains.get(rule.target, [])] if end.to), None)
-        if end is None:
-            continue
-        sticky |= rule.limited
-        share = Fraction(0) if rule.limited else rest * rule.chance
-        rest -= share
-        known = chosen.get(end, Backend(*end, Fraction(0), 0))
-        packets = None if rule.packets is None else rule.packets + (known.packets or 0)
-        chosen[end] = Backend(*end, known.share + share, packets)
-    return tuple(chosen.values()), sticky
-
-
-def _iptables(text: str) -> _Chains:
-    chains, table = _Chains(), ""
-    for line in text.splitlines():
-        if line.startswith("*"):
-            table = line[1:].strip()
-        elif table == "nat" and (found := _LINE.fullmatch(line.rstrip())):
-            count, chain, rule = found.groups()
-            packets = int(count) if count else None
-            chains.setdefault(chain, []).append(_iptables_rule(chain, rule, packets))
-    return chains
-
-
-def _iptables_rule(chain: str, rule: str, packets: int | None) -> _Rule:
-    plain = _COMMENT.sub("", rule)
-    comment, target, chance = _COMMENT.search(rule), _TARGET.search(plain), _CHANCE.search(plain)
-    to, where, port = _TO.search(plain), _WHERE.search(plain), _PORT.search(plain)
-    second = where and chain == "KUBE-NODEPORTS"  # a node port's own rule for 127.0.0.0/8
-    key = ServiceKey(where[1] if where else "", int(port[2]), port[1]) if port and not second else None
-    odds = Fraction(round(Fraction(chance[1]) * 2**31), 2**31) if chance else _ALWAYS
-    end = (to[1].strip("[]"), int(to[2])) if to else None
-    name = comment[1] or comment[2] or "" if comment else ""
-    return _Rule(target[1] if target else "", rule, bool(_WHOM.search(plain)), odds, packets, end, key, name)
-
-
-def _nftables(text: str) -> _Chains:
-    """The table's chains, and its maps as chains of their elements."""
-    try:
-        listing = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    chains: _Chains = {}
-    for thing in _items(listing.get("nftables") if isinstance(listing, dict) else None):
-        match thing:
-            case {"rule": {"table": "kube-proxy", "chain": str(chain), "expr": [*statements]}}:
-                chains.setdefault(chain, []).extend(_nft_rules(statements))
-            case {"map": {"table": "kube-proxy", "name": str(name), **told}}:
-                chains[name] = list(_nft_elements(told.get("elem")))
-    return chains
-
-
-def _items(thing: object) -> list[object]:
-    return thing if isinstance(thing, list) else []
-
-
-def _nft_elements(elements: object) -> Iterator[_Rule]:
-    for element in _items(elements):
-        match element:
-            case [{"concat": [*where, str(protocol), int(port)]}, {"goto": {"target": str(chain)}}]:
-                key = ServiceKey("".join(map(str, where)), port, protocol)
-                yield _Rule(chain, key=key, name=_named(chain))
-
-
-def _nft_rules(statements: list[object]) -> Iterator[_Rule]:
-    """A rule, or as many as ``numgen`` chooses from, each with its chance among those that are left."""
-    limited = False
-    for statement in statements:
-        match statement:
-            case {"match": {"left": {"payload": {"field": "saddr"}} | {"fib": _}}}:
-                limited = True
-            case {"goto": {"target": str(target)}} | {"jump": {"target": str(target)}}:
-                yield _Rule(target, limited=limited)
-            case {"dnat": {"addr": str(ip), "port": int(port)}}:
-                yield _Rule("DNAT", limited=limited, to=(ip, port))
-            case {"mangle": {"key": {"meta": {"key": "mark"}}, "value": {"|": _}}}:
-                yield _Rule(_MARKS[1], limited=limited)
-            case {"masquerade": _}:
-                yield _Rule("MASQUERADE", json.dumps(statements), limited)
-            case {"vmap": {"key": {"numgen": {"mod": int(mod)}}, "data": {"set": [*pairs]}}} | {
-                "dnat": {"addr": {"map": {"key": {"numgen": {"mod": int(mod)}}, "data": {"set": [*pairs]}}}}
-            }:
-                yield from _numgen(mod, pairs)
-
-
-def _numgen(mod: int, pairs: list[object]) -> Iterator[_Rule]:
-    """``numgen random mod``: the kernel takes 32 random bits times ``mod``, and of that the upper half."""
-    rest = _ALWAYS
-    for pair in pairs:
-        match pair:
-            case [int(number), end] if 0 <= number < mod and rest > 0:
-                low, high = (-(-(n << 32) // mod) for n in (number, number + 1))
-                share = Fraction(high - low, 1 << 32)
-                chance = min(share / rest, _ALWAYS)
-                rest -= share
-                match end:
-                    case {"goto": {"target": str(target)}}:
-                        yield _Rule(target, chance=chance)
-                    case {"concat": [str(ip), int(port)]}:
-                        yield _Rule("DNAT", chance=chance, to=(ip, port))
-
-
-def _named(chain: str) -> str:
-    """``namespace/service:port`` out of ``service-HASH-namespace/service/protocol/port``."""
-    namespace, service, _, port = [*chain.split("-", 2)[-1].split("/"), "", "", ""][:4]
-    return f"{namespace}/{service}:{port}" if port else f"{namespace}/{service}"

@@ -1,86 +1,54 @@
-"""Reports in files: JSON and JUnit. Each is opened before the run and written whatever ends it."""
+"""Reports in files: each is opened before the run and written however the run ends.
+
+A report is a function from a run to a text. One that fails is told of, and the verdicts stand.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from scripts.errors import UsageError
-from scripts.probing.verdict import Result, Verdict
-from scripts.reporting.collected import Collected
+from scripts.reporting.output import refusal
+from scripts.runs.document import Run
 
 
-@contextmanager
-def json_report(path: Path) -> Iterator[Collected]:
-    """Writes the run's JSON at the end of the block; raises UsageError if ``path`` cannot be written."""
-    _open(path, "{}\n")
-    seen = Collected()
-    try:
-        yield seen
-    finally:
-        from scripts.reporting.schema import dumped, run_json
+@dataclass(frozen=True)
+class Report:
+    """A kind of report: its name, the text of one about nothing, and how a run is rendered."""
 
-        path.write_text(dumped(run_json(seen.so_far(), complete=seen.finished is not None)) + "\n")
+    name: str
+    empty: str
+    render: Callable[[Run], str]
+
+
+JSON = Report("JSON", "{}\n", lambda run: f"{run.text()}\n")
 
 
 @contextmanager
-def junit_report(path: Path) -> Iterator[Collected]:
-    """Writes the run as JUnit XML at the end of the block, a test suite a lab; see ``json_report``."""
-    _open(path, '<?xml version="1.0"?>\n<testsuites/>\n')
-    seen = Collected()
-    try:
-        yield seen
-    finally:
-        _write_junit(path, seen)
+def written(report: Report, path: Path, document: Callable[[], Run]) -> Iterator[None]:
+    """Writes a report about ``document`` at the end of the block, whatever ended it.
 
-
-def _open(path: Path, empty: str) -> None:
+    Raises UsageError before the block if ``path`` cannot be written.
+    """
     try:
-        path.write_text(empty)
+        path.write_text(report.empty, encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"{path} cannot be written ({error.strerror}): choose another file.") from None
+        raise refusal(path, error) from None
+    try:
+        yield
+    finally:
+        with harmless(f"the {report.name} report {path} could not be written"):
+            path.write_text(report.render(document()), encoding="utf-8")
 
 
-def _write_junit(path: Path, seen: Collected) -> None:
-    from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
-
-    def element(result: Result) -> Failure | Error | Skipped | None:
-        finding = result.finding
-        message, kind = explained(result), finding.failure.value if finding.failure else None
-        if finding.verdict is Verdict.PASSED:
-            return None
-        made: Failure | Error | Skipped
-        if finding.verdict is Verdict.FAILED:
-            made = Failure(message, kind)
-        elif finding.verdict is Verdict.SKIPPED:
-            made = Skipped(message)
-        else:
-            made = Error(message, kind)
-        if not isinstance(made, Skipped):
-            made.text = message
-        return made
-
-    run = seen.so_far()
-    suites: dict[str, TestSuite] = {}
-    for result in run.results:
-        case = TestCase(f"{result.id}: {result.sentence}", result.lab)
-        made = element(result)
-        case.result = [made] if made is not None else []
-        suites.setdefault(result.lab, TestSuite(result.lab)).add_testcase(case)
-    for lab, probe in seen.unjudged():
-        case = TestCase(f"{probe.id}: {probe}", lab)
-        case.result = [Error("the run ended before this probe was judged", "not-judged")]
-        suites.setdefault(lab, TestSuite(lab)).add_testcase(case)
-    xml: Any = JUnitXml("podpath")
-    for suite in suites.values():
-        xml.add_testsuite(suite)
-    xml.update_statistics()
-    xml.write(str(path))
-
-
-def explained(result: Result) -> str:
-    """Why a probe did not pass and what to type, in one line."""
-    todo = f"; by hand: {result.command}" if result.command else ""
-    return f"{result.finding.why}{todo}"
+@contextmanager
+def harmless(what: str) -> Iterator[None]:
+    """Lets an error of a reporter end the block and no more: it is told in one sentence on stderr."""
+    try:
+        yield
+    except Exception as error:
+        reason = (getattr(error, "strerror", None) or str(error) or type(error).__name__).splitlines()[0]
+        print(f"podpath: {what} ({reason}); the verdicts are not affected.", file=sys.stderr)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from scripts.cluster import cluster
-from scripts.cluster.kubectl import kubectl
-from scripts.cluster.profile import profile_of
+from scripts.clusters.kind import nodes as cluster
 from scripts.paths import ROOT
+from scripts.stack.kubectl import kubectl
+from scripts.stack.profile import profile_of
 from scripts.waiting import eventually
 from tests.cluster.conftest import Command
 
@@ -72,7 +72,7 @@ def test_an_interrupt_is_one_sentence_and_the_next_up_goes_on(
     assert up.returncode in (130, -signal.SIGINT), told  # to a shell both are 130; Python chooses
     assert "Traceback" not in told
     assert [line for line in told.splitlines() if line.startswith("podpath: ")] == [
-        "podpath: interrupted; run scripts/up again, it goes on from what is done."
+        "podpath: interrupted; run scripts/up again to continue from here."
     ]
 
 

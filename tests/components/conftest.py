@@ -13,7 +13,7 @@ from labs.platform import Platform
 from labs.target import Images, Target, provider_of
 from tests.components.stage import Stage, perform
 
-WORKLOADS = ("client", "database", "nginx", "node-agent", "rest", "webapp")
+WORKLOADS = ("client", "database", "datagram", "nginx", "node-agent", "rest", "webapp")
 IMAGES = Images({name: f"podpath/{name}:0a1b" for name in WORKLOADS})
 TARGET = Target("kubeconfig's contents", "kind-podpath", "podpath/some-uid", IMAGES)
 

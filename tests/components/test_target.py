@@ -15,6 +15,7 @@ import pytest
 from labs import target
 from labs.deploy import LABS_VARIABLE
 from labs.target import Images, target_of
+from labs.terms import Terms
 from scripts.paths import ROOT
 from tests.components.stage import BALANCER_IP, perform
 
@@ -158,3 +159,41 @@ def test_the_program_exports_what_the_stack_deploys(folder: Path, monkeypatch: p
         "podpath-system",
         "podpath-pod-to-service",
     }
+
+
+def given(folder: Path, **terms: Any) -> None:
+    """Writes down terms as scripts/up does for a given cluster."""
+    usual = {"given": True, "alone": False, "labels": {"podpath/owner": "alice-1"}, "agent": False}
+    classes = {"balancer": "none", "ingress": "none", "gateway": "none", "pullSecret": ""}
+    (folder / "terms.json").write_text(json.dumps(usual | classes | terms))
+
+
+def test_a_given_cluster_has_terms_and_one_of_ours_has_the_usual_ones(folder: Path, tmp_path: Path) -> None:
+    assert target_of("kind", config()).terms == Terms()
+    (folder / "terms.json").write_text(json.dumps({"given": False, "alone": True}))
+    assert target_of("kind", config()).terms == Terms(alone=True)
+    (tmp_path / "docker.json").write_text("credentials")
+    given(folder, pullSecret="docker.json")
+    terms = target_of("kind", config()).terms
+    assert (terms.labels, terms.agent, terms.ingress) == ({"podpath/owner": "alice-1"}, False, "none")
+    assert terms.pull_secret == "credentials" and "credentials" not in repr(terms)
+
+
+def test_terms_that_cannot_be_read_are_one_sentence(folder: Path) -> None:
+    for text in ("", "[]", "{}", '{"given": true}'):
+        (folder / "terms.json").write_text(text)
+        assert said(config()) == ".podpath/kind/terms.json is damaged: run scripts/up kind."
+    given(folder, pullSecret="gone.json")
+    assert "the pull secret of stack kind is missing" in said(config()) and "gone.json" in said(config())
+
+
+def test_the_copy_of_a_given_clusters_kubeconfig_names_its_context(folder: Path, port: int) -> None:
+    pulumi.runtime.set_all_config({})
+    settings = pulumi.Config("podpath")
+    assert "does not answer at 127.0.0.1:1" in said(settings), "that of the current context"
+    one = json.loads(kubeconfig(port))
+    one["current-context"] = CONTEXT
+    (folder / "kubeconfig").write_text(json.dumps(one))
+    assert target_of("kind", settings).context == CONTEXT
+    (folder / "kubeconfig").write_text("[]")
+    assert "names no server for context" in said(settings)

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 
 from labs.claims import CLAIMS
-from labs.model import NameUnknown, NoAnswer, NotRouted, PortTaken, Probe, Refused
-from scripts.probing.scenarios import runs_alone
+from scripts.checks.base import Probe, runs_alone
+from scripts.checks.hang import Hang
 
 
 def faults(probes: Mapping[str, Iterable[Probe]]) -> list[str]:
@@ -34,7 +34,7 @@ def _faults_of(probe: Probe, own: Mapping[str, Probe]) -> list[str]:
         said.append(f"{probe.id} judges {probe.claim}, which is no claim")
     if not re.fullmatch(rf"{re.escape(probe.claim)}(-[a-z0-9-]+)?", probe.id):
         said.append(f"{probe.id} does not start with its claim {probe.claim}")
-    if not probe.expect:
+    if not probe.check.expected:
         said.append(f"{probe.id} expects nothing")
     if negative(probe) and not probe.controls:
         said.append(f"{probe.id} is negative and has no positive control")
@@ -48,6 +48,16 @@ def _faults_of(probe: Probe, own: Mapping[str, Probe]) -> list[str]:
         for control in probe.controls
         if control in own and _place(own[control], own) > _place(probe, own)
     ]
+    said += [
+        f"{probe.id} rests on {other}, which its lab does not have"
+        for other in probe.rests_on
+        if other not in own
+    ]
+    said += [
+        f"{probe.id} rests on {other}, which runs after it"
+        for other in probe.rests_on
+        if other in own and _place(own[other], own) >= _place(probe, own)
+    ]
     if negative(probe) and not any(own[c].source == probe.source for c in probe.controls if c in own):
         said.append(f"{probe.id} has no control from its own source {probe.source}")
     return said
@@ -55,18 +65,19 @@ def _faults_of(probe: Probe, own: Mapping[str, Probe]) -> list[str]:
 
 def _place(probe: Probe, own: Mapping[str, Probe]) -> int:
     """When a probe runs: all that change nothing at once, then the others one by one."""
-    return 1 + [*own].index(probe.id) if runs_alone(probe.ask) else 0
+    return 1 + [*own].index(probe.id) if runs_alone(probe.check) else 0
 
 
 def negative(probe: Probe) -> bool:
-    """Whether silence would satisfy the probe: then it needs a control that speaks."""
-    if any(isinstance(each, PortTaken) for each in probe.expect):
-        return False  # the ask names its own control port
-    return any(isinstance(each, NoAnswer | Refused | NameUnknown | NotRouted) for each in probe.expect)
+    """Whether silence would satisfy the probe: then it needs a control that speaks.
+
+    That no connection to a Pod that hangs fails is such a silence, too: the Pod may not have hung.
+    """
+    return probe.check.negative or (isinstance(probe.check, Hang) and probe.check.ready)
 
 
 def _labs(value: object) -> set[str]:
-    """Every lab that a probe's peers and expectations name."""
+    """Every lab that a probe's peers and its check name."""
     if isinstance(value, tuple):
         return {lab for each in value for lab in _labs(each)}
     if not is_dataclass(value):

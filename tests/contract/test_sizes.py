@@ -31,7 +31,7 @@ def test_the_program_fits_on_one_screen() -> None:
 
 def test_no_file_is_too_long() -> None:
     paths = sources(ROOT)
-    assert ROOT / "labs" / "model.py" in paths
+    assert {ROOT / "labs" / "claims.py", ROOT / "scripts" / "checks" / "base.py"} <= {*paths}
     assert too_long(paths, FILE) == {}
 
 

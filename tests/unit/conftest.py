@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import settings
 
-from scripts.probing.scenarios import endpoints, hang, labels, replace
-from scripts.waiting import Timeouts
+from scripts.stack import profile
+from scripts.stack.profile import Profile
 
 settings.register_profile("podpath", deadline=None)  # a busy machine is slow, and that is no defect
 settings.load_profile("podpath")
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The made-up cluster follows at once or never: scenarios look once and do not wait."""
-    for module in (endpoints, hang, labels, replace):
-        monkeypatch.setattr(module, "TIMEOUTS", Timeouts(follow=0, replace=0))
+def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Profile:
+    """A stack ``own`` whose settings the test writes."""
+    monkeypatch.setattr(profile, "STACKS", tmp_path)
+    monkeypatch.setattr(profile, "STATE", tmp_path / "state")
+    (tmp_path / "own.yaml").write_text("name: podpath-own\n")
+    (tmp_path / "Pulumi.own.yaml").write_text("")
+    return Profile("own")

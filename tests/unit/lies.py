@@ -26,6 +26,39 @@ class Lies:
     """Asked IP → HTTP status instead of 200."""
     everything_routed: bool = False
     plain: str = "connected\nHTTP/1.1 400 Bad Request\r\n\r\n"
+    # --- what one small request cannot see
+    answers_up_to: int = 9000
+    """Octets of the largest packet of an answer that passes between nodes."""
+    requests_up_to: int = 9000
+    """The same of a request's packets."""
+    repeats: int = 0
+    """Of a Pod's connections one in so many comes about by its second SYN."""
+    slow: int = 0
+    """Of a Pod's connections one in so many takes a second, though nothing is sent again."""
+    uncounting: bool = False
+    """Pods' kernels do not tell what they sent again."""
+    no_hairpin: set[str] = field(default_factory=set)
+    """Nodes whose Pods cannot reach themselves through a Service."""
+    deaf_udp: set[str] = field(default_factory=set)
+    """IPs from which no datagram is answered."""
+    unsaid: bool = False
+    """No ICMP message says that nobody listens, nor that a packet is too big."""
+    udp_natted: bool = False
+    """Datagrams come under their node's address."""
+    misrouted: bool = False
+    """netfilter's entries of datagrams lead to another Pod than the one that answers."""
+    stale: bool = False
+    """Datagrams from a port go on to the Pod that once answered it, although it is gone."""
+    packets_up_to: int = 1500
+    """Octets of the largest packet that passes between nodes; what is larger is lost in silence."""
+    dropped_by: dict[str, int] = field(default_factory=dict)
+    """Deployment → connections that fail each time it is rolled."""
+    for_ever: bool = False
+    """A Service that should keep its clients for a second never lets them go."""
+    unkept: bool = False
+    """Services keep no client."""
+    unlocal: set[str] = field(default_factory=set)
+    """Services that send to any node's Pods although their policy is Local."""
     # --- the kernels
     untranslated: bool = False
     untracked: bool = False
@@ -42,7 +75,22 @@ class Lies:
     mode: str = "iptables"
     modes: tuple[str, ...] = ("iptables", "nftables", "ipvs")
     listener: str = ""
+    # --- the fence
+    fenceless: bool = False
+    """The host has no table of the fence."""
+    unruled: set[str] = field(default_factory=set)
+    """Rules that the host, or each node, lacks."""
+    flushed: set[str] = field(default_factory=set)
+    """Nodes whose chain of the fence is empty."""
+    unfenced: set[str] = field(default_factory=set)
+    """Nodes whose forwarding passes the chain by."""
+    beyond: str = "No route to host\n"
+    """What comes of a connection around the gateway; empty: it is dropped."""
+    inside: str = "connected\n"
+    """What comes of a connection from the nodes' network to a node."""
     # --- wiring and traces
+    boots: dict[str, str] = field(default_factory=dict)
+    """Node → its boot id, where it is another machine with a clock of its own."""
     bridge: str = "cbr0"
     """The bridge's name on each node; empty: each veth has a route of its own (ptp)."""
     crossed: dict[str, str] = field(default_factory=dict)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tests.unit.atlas import BRIDGES, CIDRS, NODES, OUTSIDE, PODS, SERVICES, node_port
+from tests.unit.atlas import BRIDGES, CIDRS, LOCAL, NODES, OUTSIDE, PODS, SERVICES, STICKY, UDP, node_port
 from tests.unit.wires import index_of
 
 Key = tuple[str, str]
@@ -25,7 +25,8 @@ def own_pods(node: str) -> list[str]:
 def link(index: int, name: str, kind: str = "", **more: Any) -> dict[str, Any]:
     of = "loopback" if name == "lo" else "ether"
     info = {"linkinfo": {"info_kind": kind}} if kind else {}
-    return {"ifindex": index, "ifname": name, "link_type": of, "address": mac(name), **info, **more}
+    up = {"flags": ["UP", "LOWER_UP"], "mtu": 1500}
+    return {"ifindex": index, "ifname": name, "link_type": of, "address": mac(name), **up, **info, **more}
 
 
 def links(node: str, bridge: str) -> str:
@@ -87,9 +88,7 @@ def fdb(node: str, bridge: str) -> str:
     return json.dumps([{"mac": mac(pod), "ifname": f"veth-{pod}", "master": bridge} for pod in pods])
 
 
-def iptables(
-    members: Mapping[Key, Sequence[str]], asked: Mapping[str, int], masqueraded: int, cluster_ip: str = ""
-) -> str:
+def iptables(members: Mapping[Key, Sequence[str]], asked: Mapping[str, int], masqueraded: int) -> str:
     """``iptables-save -c -t nat`` of kube-proxy and a CNI: ``members`` are the Pods behind each Service.
 
     ``asked`` counts the connections by clusterIP, ``masqueraded`` those that left with another address.
@@ -99,18 +98,22 @@ def iptables(
         pods = members.get((namespace, name), ())
         for port in ports if ip != "None" and pods else ():
             told, chain = f"{namespace}/{name}:p{port}", f"{namespace}-{name}-{port}".upper()
-            lines += _balanced(told, chain, pods, port, asked.get(ip, 0))
+            entrance = f"KUBE-{'SVL' if (namespace, name) in LOCAL else 'SVC'}-{chain}"
+            sticky = (namespace, name) in STICKY
+            ends = _balanced(told, entrance, pods, port, asked.get(ip, 0), sticky)
+            l4 = "udp" if (namespace, name) in UDP else "tcp"
+            lines += [line.replace("tcp", l4) for line in ends]
             doors = {ip: f"{told} cluster IP"} | ({balancer: f"{told} loadbalancer IP"} if balancer else {})
             for address, comment in doors.items():
                 count = asked.get(address, 0) if port == ports[0] else 0
                 lines.append(
-                    f'[{count}:60] -A KUBE-SERVICES -d {address}/32 -p tcp -m comment --comment "{comment}" '
-                    f"-m tcp --dport {port} -j KUBE-SVC-{chain}"
+                    f'[{count}:60] -A KUBE-SERVICES -d {address}/32 -p {l4} -m comment --comment "{comment}" '
+                    f"-m {l4} --dport {port} -j {entrance}"
                 )
             if number := node_port((namespace, name), port):
                 lines.append(
-                    f'[0:0] -A KUBE-NODEPORTS -p tcp -m comment --comment "{told}" -m tcp --dport {number} '
-                    f"-j KUBE-SVC-{chain}"
+                    f'[0:0] -A KUBE-NODEPORTS -p {l4} -m comment --comment "{told}" -m {l4} '
+                    f"--dport {number} -j {entrance}"
                 )
     lines += [
         "[0:0] -A KUBE-POSTROUTING -m mark ! --mark 0x4000/0x4000 -j RETURN",
@@ -123,20 +126,39 @@ def iptables(
     return "\n".join(lines) + "\n"
 
 
-def _balanced(told: str, chain: str, pods: Sequence[str], port: int, asked: int) -> list[str]:
-    """The rules of a Service's choice and of each of its ends."""
-    lines = []
-    for number, pod in enumerate(pods):
-        left, end = len(pods) - number, f"{PODS[pod][2]}:{port}"
+def _balanced(
+    told: str, entrance: str, pods: Sequence[str], port: int, asked: int, sticky: bool
+) -> list[str]:
+    """The rules of a Service's choice and of each of its ends; ``sticky``: the clients it remembers first."""
+    lines, kept = [], "--mask 255.255.255.255 --rsource"
+    ends = [f"{entrance.replace('-SVC-', '-SEP-').replace('-SVL-', '-SEP-')}-{n}" for n in range(len(pods))]
+    comments = [f'-m comment --comment "{told} -> {PODS[pod][2]}:{port}"' for pod in pods]
+    for comment, end in zip(comments, ends, strict=True) if sticky else ():
+        recent = f"-m recent --rcheck --seconds 10800 --reap --name {end} {kept}"
+        lines.append(f"[0:0] -A {entrance} {comment} {recent} -j {end}")
+    for number, (pod, comment, end) in enumerate(zip(pods, comments, ends, strict=True)):
+        left = len(pods) - number
         chance = f" -m statistic --mode random --probability {1 / left:.11f}" if left > 1 else ""
-        comment = f'-m comment --comment "{told} -> {end}"'
-        seen = asked // len(pods)
-        lines.append(f"[{seen}:60] -A KUBE-SVC-{chain} {comment}{chance} -j KUBE-SEP-{chain}-{number}")
+        seen, recent = asked // len(pods), f" -m recent --set --name {end} {kept}" if sticky else ""
+        lines.append(f"[{seen}:60] -A {entrance} {comment}{chance} -j {end}")
         lines.append(
-            f'[{seen}:60] -A KUBE-SEP-{chain}-{number} -p tcp -m comment --comment "{told}" -m tcp '
-            f"-j DNAT --to-destination {end}"
+            f'[{seen}:60] -A {end} -p tcp -m comment --comment "{told}"{recent} -m tcp '
+            f"-j DNAT --to-destination {PODS[pod][2]}:{port}"
         )
     return lines
+
+
+def counters(syns: int, segments: int) -> str:
+    """``cat /proc/net/snmp /proc/net/netstat``, as far as it tells of what was sent again."""
+    return (
+        "Ip: Forwarding DefaultTTL InReceives\nIp: 1 64 4711\n"
+        "Tcp: RtoAlgorithm RtoMin MaxConn ActiveOpens OutSegs RetransSegs InErrs\n"
+        f"Tcp: 1 200 -1 300 5000 {segments} 0\n"
+        "UdpLite: InDatagrams NoPorts\nUdpLite: 0 0\n"
+        "TcpExt: SyncookiesSent TCPTimeouts TCPSynRetrans TCPOrigDataSent\n"
+        f"TcpExt: 0 {segments} {syns} 900\n"
+        "IpExt: InNoRoutes InOctets\nIpExt: 0 424242\n"
+    )
 
 
 def chain(nonce: str, port: int, lies: Mapping[str, object]) -> dict[str, Any]:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from scripts.probing.background import start
-from scripts.probing.executor import CompletedExec, Place, PodExecError
-from scripts.probing.scenarios.hang import SIGNAL
-from scripts.probing.scenarios.labels import ASK, WATCH
+from scripts.checks.converge import ASK, WATCH
+from scripts.checks.hang import SIGNAL
+from scripts.transport.background import start
+from scripts.transport.executor import CompletedExec, Place, PodExecError
 from scripts.waiting import eventually
 
 HERE = Place("here")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.probing.chance import binomial_tail, both_tails
+from scripts.checks.chance import binomial_tail, both_tails, wilson
 
 TRIALS = st.integers(1, 120)
 
@@ -64,3 +64,22 @@ def test_false_alarms_are_as_rare_as_promised(trials: int, chance: float) -> Non
             if both_tails(k, trials, chance) < rate
         )
         assert rate / 10 < alarms <= rate
+
+
+# Newcombe, Statistics in Medicine 17 (1998), table I, method 3, to four digits
+@pytest.mark.parametrize(
+    ("seen", "trials", "low", "high"),
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_wilsons_interval(seen: int, trials: int, low: float, high: float) -> None:
+    assert wilson(seen, trials) == pytest.approx((low, high), abs=5e-5)
+
+
+@given(TRIALS, st.data())
+def test_wilsons_interval_holds_the_share_and_is_the_same_from_the_other_side(
+    trials: int, data: st.DataObject
+) -> None:
+    seen = data.draw(st.integers(0, trials))
+    low, high = wilson(seen, trials)
+    assert 0 <= low <= seen / trials + 1e-12 and seen / trials - 1e-12 <= high <= 1
+    assert wilson(trials - seen, trials) == pytest.approx((1 - high, 1 - low))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.cluster import clitools
-from scripts.cluster.clitools import kind_fits, kubectl_fits, numbers, on_path, pulumi_fits
+from scripts.build import clitools
+from scripts.build.clitools import kind_fits, kubectl_fits, numbers, on_path, pulumi_fits
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.evidence.agent import commands, listeners, node_view
 from scripts.evidence.conntrack import Entry, Flow, Index, parse
 from scripts.evidence.links import Wiring
-from scripts.probing.sections import Output
+from scripts.evidence.nodeview import commands, listeners, node_view
+from scripts.transport.frames import Output
 from tests.unit import nodes
 
 SAMPLE = """\
@@ -22,13 +22,14 @@ conntrack v1.4.7 (conntrack-tools): 6 flow entries have been shown.
 
 
 def test_real_lines() -> None:
-    direct, service, balancer, unreplied, plain = parse(SAMPLE)
+    direct, service, balancer, unreplied, plain, dns = parse(SAMPLE)
     assert direct.original == Flow("10.244.2.12", "10.244.2.15", 58146, 80)
     assert not direct.translated
     assert service.translated and service.reply.src == "10.244.1.15"
     assert balancer.translated and balancer.reply.dst == "172.21.0.3"
     assert [e.state for e in (direct, unreplied, plain)] == ["TIME_WAIT", "SYN_SENT", "ESTABLISHED"]
     assert not unreplied.translated and not plain.translated
+    assert (dns.state, dns.original.dst, dns.reply.src) == ("", "10.96.0.10", "10.244.0.2")
 
 
 ADDRESS = st.ip_addresses(v=4).map(str)
@@ -116,26 +117,26 @@ ASKED = commands(["10.244.2.12"])
 
 def test_node_view_takes_all_sections() -> None:
     view = node_view(outputs(Output(SAMPLE, 0)), ASKED)
-    assert len(view.entries) == 5 and view.addresses == {"127.0.0.1", "172.18.0.3", "10.244.2.1"}
+    assert len(view.entries) == 6 and view.addresses == {"127.0.0.1", "172.18.0.3", "10.244.2.1"}
     assert view.filters_bridge and view.proxy_mode == "iptables" and ("127.0.0.1", 53) in view.listeners
     assert view.wiring.named("cbr0") and view.rules.masquerades
-    assert view.problem == ""
+    assert view.lacks() == ""
 
 
 def test_a_failing_collector_is_a_problem_and_no_exception() -> None:
     denied = node_view(outputs(Output("conntrack: Operation not permitted\n", 1)), ASKED)
-    assert denied.problem == "conntrack/10.244.2.12: conntrack: Operation not permitted"
+    assert denied.lacks() == "conntrack/10.244.2.12: conntrack: Operation not permitted"
     nothing = node_view({}, ASKED)
-    assert "no answer" in nothing.problem and not nothing.filters_bridge
+    assert "no answer" in nothing.lacks() and not nothing.filters_bridge
 
 
 @pytest.mark.parametrize("key", ["links", "addresses", "routes", "fdb"])
 def test_a_wiring_that_cannot_be_read_is_a_problem_and_leaves_the_rest(key: str) -> None:
     for output in (Output("not permitted\n", 1), Output("no json", 0)):
         view = node_view(outputs(Output(SAMPLE, 0), **{key: output}), ASKED)
-        assert view.problem and view.wiring == Wiring() and len(view.entries) == 5
+        assert view.lacks(["wiring"]) and view.wiring == Wiring() and len(view.entries) == 6
 
 
 @pytest.mark.parametrize("key", ["bridge", "nft", "mode"])
 def test_what_a_node_need_not_have_is_no_problem(key: str) -> None:
-    assert node_view(outputs(Output(SAMPLE, 0), **{key: Output("nothing\n", 1)}), ASKED).problem == ""
+    assert node_view(outputs(Output(SAMPLE, 0), **{key: Output("nothing\n", 1)}), ASKED).lacks() == ""

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labs import model
-from scripts.probing import curl
-from scripts.probing.curl import Answer, Request, parse, render
+from scripts.evidence import curl
+from scripts.evidence.curl import Answer, Request, parse, render
+from scripts.evidence.identity import HEADER_NONCE, HEADER_PEER, HEADER_POD
 
 needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 
@@ -27,13 +27,16 @@ class Whoami(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.seen.append((self.path, self.headers["Host"]))
+        first, _, last = self.headers.get("Range", "bytes=0-1").removeprefix("bytes=").partition("-")
+        body = b"ok" * 50
+        body = body[int(first) : int(last) + 1]
         self.send_response(404 if self.path == "/missing" else 200)
-        self.send_header(model.HEADER_POD, "frontend-1")
-        self.send_header(model.HEADER_PEER, "{}:{}".format(*self.client_address))
-        self.send_header(model.HEADER_NONCE, self.headers[model.HEADER_NONCE])
-        self.send_header("Content-Length", "2")
+        self.send_header(HEADER_POD, "frontend-1")
+        self.send_header(HEADER_PEER, "{}:{}".format(*self.client_address))
+        self.send_header(HEADER_NONCE, self.headers[HEADER_NONCE])
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(b"ok")
+        self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None: ...
 
@@ -68,8 +71,8 @@ def answer(of: Answer | str) -> Answer:
 def test_each_of_many_requests_has_a_connection_of_its_own(server: str) -> None:
     requests = [Request(f"n{n}", f"{server}/whoami") for n in range(300)]
     answers = [answer(of) for of in ask(*requests).values()]
-    assert [a.server[model.HEADER_NONCE] for a in answers] == [r.nonce for r in requests]
-    assert all(a.server[model.HEADER_PEER] == "{}:{}".format(*a.local) for a in answers)
+    assert [a.server[HEADER_NONCE] for a in answers] == [r.nonce for r in requests]
+    assert all(a.server[HEADER_PEER] == "{}:{}".format(*a.local) for a in answers)
     assert {a.client["num_connects"] for a in answers} == {1} and all(
         a.client["time_connect"] for a in answers
     )
@@ -80,6 +83,15 @@ def test_each_of_many_requests_has_a_connection_of_its_own(server: str) -> None:
 def test_each_request_has_its_own_host_and_path(server: str) -> None:
     ask(Request("a", f"{server}/x/../y", "shop.test"), Request("b", f"{server}/{{1,2}}", "blog.test"))
     assert sorted(Whoami.seen) == [("/x/../y", "shop.test"), ("/{1,2}", "blog.test")]
+
+
+@needs_curl
+def test_a_part_of_a_body_is_asked_for_and_measured(server: str) -> None:
+    asked = [Request(f"n{n}", server, range=f"0-{n - 1}") for n in (1, 7, 100)]
+    seen = [answer(of).client["size_download"] for of in ask(*asked, Request("all", server)).values()]
+    assert seen == [1, 7, 100, 2]
+    by_hand = Request("n", "http://10.0.0.2/bytes", range="0-6").argv()
+    assert by_hand[-5:] == ["--range", "0-6", "--output", "/dev/null", "http://10.0.0.2/bytes"]
 
 
 @needs_curl

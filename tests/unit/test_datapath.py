@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.evidence import links as iproute
+from scripts.evidence import iproute
 from scripts.evidence.datapath import Carrier, OtherNode, carriers, classify, node_end, route_to
 from scripts.evidence.links import Link, Look, Route, Wiring
 from tests.unit.test_links import LINE, NETWORK, ROUTE, sample, wiring

@@ -9,21 +9,21 @@ from typing import Any
 
 import pytest
 
-from scripts.cluster import deploy as module
-from scripts.cluster.deploy import (
+from scripts.cli._arguments import chosen_labs
+from scripts.errors import PodpathError, UsageError
+from scripts.stack import deploy as module
+from scripts.stack.deploy import (
     Unrecorded,
     deploy,
     diagnosis,
     exports_file,
     kept_exports,
-    state_file,
     summary,
 )
-from scripts.cluster.profile import Profile
-from scripts.cluster.stackenv import DEFAULT_PASSPHRASE, environment
-from scripts.commands.up import chosen_labs
-from scripts.errors import PodpathError, UsageError
-from scripts.process import CommandFailed
+from scripts.stack.profile import Profile, stacks
+from scripts.stack.state import state_file
+from scripts.stack.variables import DEFAULT_PASSPHRASE, PASSPHRASES, SALT, environment
+from scripts.transport.process import CommandFailed
 
 UP = """Updating (kind):
  +  pulumi:pulumi:Stack podpath-kind creating (0s)
@@ -59,10 +59,42 @@ def test_environment_is_the_stacks_own(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ".podpath/kind/kubeconfig" in env["KUBECONFIG"]
     assert env["PATH"].count(".podpath/bin") == 1
     monkeypatch.setenv("PATH", env["PATH"])
-    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "mine")
-    again = environment("kind")
-    assert again["PATH"] == env["PATH"]
-    assert again["PULUMI_CONFIG_PASSPHRASE"] == "mine"
+    assert environment("kind")["PATH"] == env["PATH"]
+
+
+@pytest.mark.parametrize("variable", ["PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"])
+@pytest.mark.parametrize("salt", [SALT, "v1:another:v1:one"])
+def test_a_passphrase_of_the_users_counts_for_a_stack_that_he_encrypted(
+    variable: str, salt: str, stack: Profile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For our own stacks it would not fit, and he may have it for something else."""
+    for name in PASSPHRASES:
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "Pulumi.own.yaml").write_text(f"encryptionsalt: {salt}\n")
+    assert environment("own")["PULUMI_CONFIG_PASSPHRASE"] == DEFAULT_PASSPHRASE
+    monkeypatch.setenv(variable, "mine")
+    assert environment("own").get("PULUMI_CONFIG_PASSPHRASE") == (
+        DEFAULT_PASSPHRASE if salt == SALT else None
+    )
+
+
+@pytest.mark.parametrize("stack", stacks())
+def test_our_own_stacks_have_our_salt(stack: str) -> None:
+    assert Profile(stack).salt == SALT
+
+
+def test_a_shell_with_proxies_is_told_to_use_none_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scripts.environment._kept", {"https_proxy": "http://p:1", "NO_PROXY": "a, b"})
+    told = environment("kind")
+    assert told["NO_PROXY"] == told["no_proxy"] == "a,b,localhost,127.0.0.1"
+    monkeypatch.setattr("scripts.environment._kept", {})
+    assert "NO_PROXY" not in environment("kind")
+
+
+def test_the_state_is_named_by_a_url_whatever_the_folder_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scripts.stack.variables.STATE", Path("/tmp/50% x#1?"))
+    monkeypatch.setattr("scripts.stack.variables.private_folder", lambda path: path)
+    assert environment("kind")["PULUMI_BACKEND_URL"] == "file:///tmp/50%25%20x%231%3F/state"
 
 
 def test_labs_are_chosen_by_name() -> None:
@@ -76,7 +108,7 @@ class MadeUpPulumi:
     """Writes a state with ``told`` as the stack's outputs at each ``up``, and notes what it was asked."""
 
     def __init__(self, profile: Profile, told: Any) -> None:
-        self.profile, self.told, self.asked = profile, told, list[str]()
+        self.profile, self.told, self.asked, self.refreshed = profile, told, list[str](), False
         self.ends: list[PodpathError | None] = []
         self.write(None)
 
@@ -88,6 +120,7 @@ class MadeUpPulumi:
 
     def __call__(self, profile: Profile, *args: str, **_: Any) -> str:
         self.asked.append(args[0])
+        self.refreshed = "--refresh" in args
         if args[0] == "up":
             if self.ends and (error := self.ends.pop(0)):
                 raise error
@@ -98,8 +131,8 @@ class MadeUpPulumi:
 
 @pytest.fixture
 def pulumi(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> MadeUpPulumi:
-    monkeypatch.setattr(module, "STATE", tmp_path)
-    monkeypatch.setattr("scripts.cluster.profile.STATE", tmp_path)
+    for place in ("deploy", "profile", "state"):
+        monkeypatch.setattr(f"scripts.stack.{place}.STATE", tmp_path)
     made = MadeUpPulumi(Profile("kind"), {"labs": {"egress": 1}})
     monkeypatch.setattr(module, "pulumi", made)
     return made
@@ -141,7 +174,7 @@ def test_what_the_stack_does_not_know_is_told_from_other_failures(
     def fails(*_: object, **__: object) -> None:
         raise CommandFailed(["pulumi"], 255, said)
 
-    monkeypatch.setattr("scripts.cluster.profile.STATE", tmp_path)
+    monkeypatch.setattr("scripts.stack.profile.STATE", tmp_path)
     monkeypatch.setattr(module, "program", lambda name: Path(name))
     monkeypatch.setattr(module, "run", fails)
     with pytest.raises(PodpathError, match="pulumi failed") as seen:
@@ -169,3 +202,49 @@ def test_outputs_are_asked_for_when_they_change_or_were_not_kept(pulumi: MadeUpP
     assert kept_exports(pulumi.profile) is None
     deploy(pulumi.profile, None)
     assert pulumi.asked == ["up", "stack"] * 3
+
+
+@pytest.mark.parametrize("compare", [False, True])
+def test_pulumi_compares_its_state_with_the_cluster_only_where_it_may_differ(
+    pulumi: MadeUpPulumi, compare: bool
+) -> None:
+    deploy(pulumi.profile, None, compare)
+    pulumi.asked.clear()
+    deploy(pulumi.profile, None, compare)
+    assert (pulumi.asked, pulumi.refreshed) == (["up"], compare)
+
+
+def labelled(name: str, **labels: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+
+
+def test_recovery_takes_away_what_the_stack_made_and_nothing_else(
+    pulumi: MadeUpPulumi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stranger's namespace survives, whatever its name, and so does another stack's on the same cluster."""
+    ours = {**module.MADE_BY, module.STACK_LABEL: "kind"}
+    pods = [("podpath-egress", "traveller"), ("podpath-mine", "web"), ("podpath-other", "web")]
+    listed = [
+        labelled("podpath-egress", **ours),
+        labelled("podpath-mine"),
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "podpath-bare"}},
+        labelled("podpath-other", **{**ours, module.STACK_LABEL: "own"}),
+        labelled("default"),
+        *(
+            {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"namespace": where, "name": name}}
+            for where, name in pods
+        ),
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": "podpath-egress", "name": "traveller-1",
+                                                         "ownerReferences": [{}]}},
+    ]  # fmt: skip
+    deleted: list[tuple[str, str]] = []
+
+    def kubectl(profile: Profile, *args: str, stdin: str | None = None, check: bool = True) -> str:
+        if stdin:
+            assert "delete" in args
+            deleted.extend((one["kind"], one["metadata"]["name"]) for one in json.loads(stdin)["items"])
+        return json.dumps({"items": listed})
+
+    monkeypatch.setattr(module, "kubectl", kubectl)
+    module._delete_labs(pulumi.profile, wait=True)
+    assert deleted == [("Namespace", "podpath-egress"), ("Deployment", "traveller")]

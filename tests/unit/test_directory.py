@@ -7,9 +7,9 @@ from ipaddress import IPv4Interface
 
 import pytest
 
+from scripts.evidence.directory import directory_of
 from scripts.evidence.links import Address, Wiring
 from scripts.evidence.trace import Hop, Interface
-from scripts.probing.directory import directory_of
 from tests.unit import atlas
 
 SERVICE = f"{atlas.SERVICE_NS}/frontend"

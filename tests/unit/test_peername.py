@@ -6,11 +6,13 @@ import dataclasses
 
 import pytest
 
-from labs import model
+from scripts.checks.base import Probe
+from scripts.checks.destinations import Balancer, Gateway, Host, Ingress, NodePort, Pod, Service
+from scripts.checks.peers import Client, Container, Destination, OnNode, Outside, Source
+from scripts.checks.request import Get
 from scripts.errors import PodpathError, UsageError
-from scripts.probing.peername import destination_of, destinations, source_of, sources
-from scripts.probing.places import target_of
-from scripts.probing.plan import plan_of
+from scripts.suite.peername import destination_of, destinations, source_of, sources
+from scripts.suite.plan import plan_of
 from tests.unit import atlas
 
 VIEW = atlas.view()
@@ -19,63 +21,63 @@ VIEW = atlas.view()
 @pytest.mark.parametrize(
     ("text", "peer"),
     [
-        ("outside", model.Outside()),
-        ("client-1", model.Client(0)),
-        ("client-2", model.Client(1)),
-        ("node-2", model.OnNode(1)),
-        ("pod-to-pod/rest", model.Container("pod-to-pod", "rest", "rest")),
-        ("pod-to-pod/frontend", model.Container("pod-to-pod", "frontend", "nginx")),
-        ("pod-to-pod/frontend/webapp", model.Container("pod-to-pod", "frontend", "webapp")),
-        ("pod-to-service/spare-ready", model.Container("pod-to-service", "spare-ready", "nginx")),
+        ("outside", Outside()),
+        ("client-1", Client(0)),
+        ("client-2", Client(1)),
+        ("node-2", OnNode(1)),
+        ("pod-to-pod/rest", Container("pod-to-pod", "rest", "rest")),
+        ("pod-to-pod/frontend", Container("pod-to-pod", "frontend", "nginx")),
+        ("pod-to-pod/frontend/webapp", Container("pod-to-pod", "frontend", "webapp")),
+        ("pod-to-service/spare-ready", Container("pod-to-service", "spare-ready", "nginx")),
     ],
 )
-def test_sources(text: str, peer: model.Source) -> None:
+def test_sources(text: str, peer: Source) -> None:
     assert source_of(text, VIEW) == peer
 
 
 @pytest.mark.parametrize(
     ("text", "peer"),
     [
-        ("near", model.Host("near")),
-        ("outside", model.Host("outside")),
-        ("pod-to-pod/rest:8000", model.Pod("pod-to-pod", "rest", 8000)),
-        ("pod-to-service/service/frontend:80", model.Service("pod-to-service", "frontend", 80)),
-        ("pod-to-service/balancer/frontend:8080", model.Balancer("pod-to-service", "frontend", 8080)),
+        ("near", Host("near")),
+        ("outside", Host("outside")),
+        ("pod-to-pod/rest:8000", Pod("pod-to-pod", "rest", 8000)),
+        ("pod-to-service/service/frontend:80", Service("pod-to-service", "frontend", 80)),
+        ("pod-to-service/balancer/frontend:8080", Balancer("pod-to-service", "frontend", 8080)),
         (
             "ingress-l4/nodeport/web-local:80",
-            model.NodePort("ingress-l4", "web-local", 80, "node without a Pod"),
+            NodePort("ingress-l4", "web-local", 80, "node without a Pod"),
         ),
         (
             "ingress-l7/ingress/frontend@shop.podpath.test",
-            model.Ingress("ingress-l7", "frontend", "shop.podpath.test"),
+            Ingress("ingress-l7", "frontend", "shop.podpath.test"),
         ),
         (
             "ingress-l7/gateway/frontend@any.podpath.test",
-            model.Gateway("ingress-l7", "frontend", "any.podpath.test"),
+            Gateway("ingress-l7", "frontend", "any.podpath.test"),
         ),
     ],
 )
-def test_destinations(text: str, peer: model.Destination) -> None:
+def test_destinations(text: str, peer: Destination) -> None:
     assert destination_of(text, VIEW) == peer
 
 
 def test_a_pod_can_be_chosen_by_its_node() -> None:
     there = destination_of("pod-to-service/frontend:80", VIEW, "other node")
-    assert there == model.Pod("pod-to-service", "frontend", 80, "other node")
+    assert there == Pod("pod-to-service", "frontend", 80, "other node")
 
 
 @pytest.mark.parametrize("text", sources(VIEW))
 def test_every_listed_source_is_one(text: str) -> None:
-    probe = model.Probe("trace", "trace", source_of(text, VIEW), model.Get(model.Host("near")), ())
+    probe = Probe("trace", "trace", source_of(text, VIEW), Get(Host("near"), ()))
     assert plan_of([("", probe)], VIEW).steps
 
 
 @pytest.mark.parametrize("text", destinations(VIEW))
 def test_every_listed_destination_is_one(text: str) -> None:
-    probe = model.Probe("trace", "trace", model.Client(), model.Get(destination_of(text, VIEW)), ())
+    probe = Probe("trace", "trace", Client(), Get(destination_of(text, VIEW), ()))
     plan = plan_of([("", probe)], VIEW)
     assert plan.steps, plan.settled
-    assert target_of(destination_of(text, VIEW), plan.steps[0].place, VIEW).address
+    assert destination_of(text, VIEW).target(plan.steps[0].place, VIEW).address
 
 
 def test_what_is_listed_is_in_the_order_of_the_labs_and_of_each_kind() -> None:

@@ -6,21 +6,46 @@ import dataclasses
 
 import pytest
 
-from labs import model, probes_of
-from scripts.probing.plan import plan_of
-from scripts.probing.scenarios import is_scenario
-from scripts.probing.snapshot import snapshot_of
-from scripts.probing.verdict import Failure, Verdict
-from scripts.probing.view import View
+from labs import probes_of
+from scripts.checks.base import Probe, Scenario
+from scripts.checks.destinations import (
+    Balancer,
+    Gateway,
+    Host,
+    Ingress,
+    Localhost,
+    Name,
+    Node,
+    NodePort,
+    Pod,
+    Service,
+)
+from scripts.checks.peers import (
+    Beside,
+    Client,
+    Container,
+    Destination,
+    KubeProxy,
+    Near,
+    OnNode,
+    Outside,
+    PodOn,
+    Source,
+)
+from scripts.checks.request import Get
+from scripts.checks.verdict import Failure, Verdict
+from scripts.evidence.snapshot import snapshot_of
+from scripts.evidence.view import View
+from scripts.suite.plan import plan_of
 from tests.unit import atlas
 from tests.unit.runs import EVERY
 
 LAB, L4 = "pod-to-service", "ingress-l4"
 
 
-def target(to: model.Destination, source: model.Source | None = None) -> str:
+def target(to: Destination, source: Source | None = None) -> str:
     """The URL that a GET of ``to`` asks for, or the reason why there is none."""
-    probe = model.Probe("X", "P1", source or model.Client(), model.Get(to), ())
+    probe = Probe("X", "P1", source or Client(), Get(to, ()))
     plan = plan_of([(LAB, probe)], atlas.view())
     return plan.steps[0].work.requests[0].url if plan.steps else plan.settled["X"].why
 
@@ -28,57 +53,73 @@ def target(to: model.Destination, source: model.Source | None = None) -> str:
 @pytest.mark.parametrize(
     ("to", "url"),
     [
-        (model.Localhost(8080), "http://127.0.0.1:8080/"),
-        (model.Pod(LAB, "frontend", 80, "same node"), "http://10.244.1.3:80/"),
-        (model.Pod(LAB, "frontend", 80, "other node"), "http://10.244.2.3:80/"),
-        (model.Service(LAB, "frontend", 80), "http://10.96.0.80:80/"),
+        (Localhost(8080), "http://127.0.0.1:8080/"),
+        (Pod(LAB, "frontend", 80, "same node"), "http://10.244.1.3:80/"),
+        (Pod(LAB, "frontend", 80, "other node"), "http://10.244.2.3:80/"),
+        (Service(LAB, "frontend", 80), "http://10.96.0.80:80/"),
         (
-            model.Service(LAB, "frontend", 80, "name"),
+            Service(LAB, "frontend", 80, "name"),
             f"http://frontend.{atlas.SERVICE_NS}.svc.cluster.local:80/",
         ),
-        (model.Service(LAB, "peer", 80), "the Service peer has no clusterIP"),
-        (model.Balancer(LAB, "frontend", 8080), "http://172.18.0.6:8080/"),
-        (model.Ingress("ingress-l7", "frontend", "shop.podpath.test"), "http://172.18.0.7:80/"),
-        (model.Gateway("ingress-l7", "frontend", "shop.podpath.test"), "http://172.18.0.8:80/"),
-        (model.Node(80, 1), "http://172.18.0.3:80/"),
-        (model.Node(80, where="same node"), "http://172.18.0.2:80/"),
-        (model.Node(80, where="other node"), "http://172.18.0.3:80/"),
-        (model.NodePort(L4, "web-cluster", 80, "node with a Pod"), "http://172.18.0.2:30101/"),
-        (model.NodePort(L4, "web-cluster", 80, "node without a Pod"), "http://172.18.0.3:30101/"),
-        (model.NodePort(L4, "web-cluster", 8080, "control plane"), "http://172.18.0.4:30102/"),
-        (model.NodePort(L4, "web-local", 81, "control plane"),
+        (Service(LAB, "peer", 80), "the Service peer has no clusterIP"),
+        (Balancer(LAB, "frontend", 8080), "http://172.18.0.6:8080/"),
+        (Ingress("ingress-l7", "frontend", "shop.podpath.test"), "http://172.18.0.7:80/"),
+        (Gateway("ingress-l7", "frontend", "shop.podpath.test"), "http://172.18.0.8:80/"),
+        (Node(80, 1), "http://172.18.0.3:80/"),
+        (Node(80, where="same node"), "http://172.18.0.2:80/"),
+        (Node(80, where="other node"), "http://172.18.0.3:80/"),
+        (NodePort(L4, "web-cluster", 80, "node with a Pod"), "http://172.18.0.2:30101/"),
+        (NodePort(L4, "web-cluster", 80, "node without a Pod"), "http://172.18.0.3:30101/"),
+        (NodePort(L4, "web-cluster", 8080, "control plane"), "http://172.18.0.4:30102/"),
+        (NodePort(L4, "web-local", 81, "control plane"),
          "the Service web-local has no node port for 81"),
-        (model.NodePort("pod-to-pod", "rest", 8000, "control plane"),
+        (NodePort("pod-to-pod", "rest", 8000, "control plane"),
          "the Service rest has no node port for 8000"),
-        (model.Host("near"), "http://172.18.0.20:80/"),
-        (model.Host("outside", 8080), "http://198.18.0.2:8080/"),
-        (model.Name("no.such"), "http://no.such:80/"),
-        (model.Node(80, 2), "the cluster has 2 worker nodes, not 3"),
+        (Host("near"), "http://172.18.0.20:80/"),
+        (Host("outside", 8080), "http://198.18.0.2:8080/"),
+        (Name("no.such"), "http://no.such:80/"),
+        (Node(80, 2), "the cluster has 2 worker nodes, not 3"),
     ],
 )  # fmt: skip
-def test_each_destination_has_its_address(to: model.Destination, url: str) -> None:
+def test_each_destination_has_its_address(to: Destination, url: str) -> None:
     assert target(to) == url
 
 
 def test_where_is_seen_from_the_source() -> None:
-    other = model.Pod(LAB, "frontend", 80, "other node")
-    assert target(other, model.Client(1)) == "http://10.244.1.3:80/"
-    assert target(model.Node(80, where="same node"), model.OnNode(1)) == "http://172.18.0.3:80/"
+    other = Pod(LAB, "frontend", 80, "other node")
+    assert target(other, Client(1)) == "http://10.244.1.3:80/"
+    assert target(Node(80, where="same node"), OnNode(1)) == "http://172.18.0.3:80/"
 
 
 @pytest.mark.parametrize(
     ("source", "place"),
     [
-        (model.Client(1), "client-b/client"),
-        (model.Container("pod-to-pod", "rest", "rest"), "rest-1/rest"),
-        (model.Outside(), "podpath-outside"),
-        (model.OnNode(1), "agent-worker-b/node-agent"),
-        (model.KubeProxy(), "proxy-worker-a/kube-proxy"),
+        (Client(1), "client-b/client"),
+        (Container("pod-to-pod", "rest", "rest"), "rest-1/rest"),
+        (Outside(), "podpath-outside"),
+        (Near(), "podpath-near"),
+        (OnNode(1), "agent-worker-b/node-agent"),
+        (KubeProxy(), "proxy-worker-a/kube-proxy"),
+        (PodOn(LAB, "frontend", "webapp", 1), "frontend-2/webapp"),
+        (Beside("pod-to-pod", "database", "same node"), "client-b/client"),
+        (Beside("pod-to-pod", "database", "other node"), "client-a/client"),
     ],
 )
-def test_each_source_has_its_place(source: model.Source, place: str) -> None:
-    probe = model.Probe("X", "P1", source, model.Get(model.Localhost(80)), ())
+def test_each_source_has_its_place(source: Source, place: str) -> None:
+    probe = Probe("X", "P1", source, Get(Localhost(80), ()))
     assert [str(step.place) for step in plan_of([(LAB, probe)], atlas.view()).steps] == [place]
+
+
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        (PodOn("pod-to-pod", "rest", "rest", 1), "no Pod of rest runs on worker-b"),
+        (PodOn("pod-to-pod", "rest", "rest", 2), "the cluster has 2 worker nodes, not 3"),
+    ],
+)
+def test_a_node_without_such_a_pod_is_a_reason_to_skip(source: Source, why: str) -> None:
+    settled = plan_of([(LAB, Probe("X", "P1", source, Get(Localhost(80), ())))], atlas.view()).settled["X"]
+    assert (settled.verdict, settled.why) == (Verdict.SKIPPED, why)
 
 
 def test_one_exec_a_source_carries_all_its_requests() -> None:
@@ -88,7 +129,7 @@ def test_one_exec_a_source_carries_all_its_requests() -> None:
     nonces = [request.nonce for requests in plan.requests().values() for request in requests]
     assert len({*nonces}) == len(nonces)
     assert not plan.settled
-    played = {step.probe.id for step in plan.steps if is_scenario(step.probe.ask)}
+    played = {step.probe.id for step in plan.steps if isinstance(step.probe.check, Scenario)}
     assert all(not step.work.requests for step in plan.steps if step.probe.id in played)
 
 
@@ -118,7 +159,7 @@ def test_a_lab_that_is_not_deployed_is_skipped_and_says_how_to_deploy_it() -> No
 
 
 def test_a_probe_of_no_lab_stands_alone() -> None:
-    probe = model.Probe("trace", "trace", model.Client(), model.Get(model.Node(80)), ())
+    probe = Probe("trace", "trace", Client(), Get(Node(80), ()))
     bare = dataclasses.replace(atlas.view(), exports={**atlas.EXPORTS, "labs": {}})
     assert len(plan_of([("", probe)], bare).steps) == 1
     assert "is not deployed" in plan_of([(LAB, probe)], bare).settled["trace"].why
@@ -126,9 +167,21 @@ def test_a_probe_of_no_lab_stands_alone() -> None:
 
 def test_no_world_outside_is_a_reason_to_skip() -> None:
     plan = plan_of(EVERY, dataclasses.replace(atlas.view(), outside=None))
-    for id in ("I1", "I3-trace", "E1-node", "E2-gateway", "E5-reach"):
+    for id in ("I1", "I3-trace", "E1-node", "E2-gateway", "E5-reach", "F1-fence"):
         assert plan.settled[id].verdict is Verdict.SKIPPED
         assert plan.settled[id].why == "this stack has no world outside the cluster"
+
+
+def test_a_kube_proxy_that_one_node_lacks_is_missed() -> None:
+    """Where other nodes have one, this cluster's Services are kube-proxy's."""
+    view, first = atlas.view(), atlas.view().snapshot.workers[0].name
+    pods = tuple(
+        pod if pod.labels.get("k8s-app") != "kube-proxy" else dataclasses.replace(pod, node="elsewhere")
+        for pod in view.snapshot.pods
+    )
+    plan = plan_of(EVERY, dataclasses.replace(view, snapshot=dataclasses.replace(view.snapshot, pods=pods)))
+    settled = plan.settled["S9-force"]
+    assert settled.failure is Failure.MISSING_PEER and f"no kube-proxy runs on {first}" in settled.why
 
 
 def test_a_cluster_without_kube_proxy_has_no_mode() -> None:

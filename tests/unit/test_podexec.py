@@ -1,19 +1,22 @@
 from __future__ import annotations
 
 import json
+import ssl
 import subprocess
-import sys
 from collections import deque
+from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from websocket import ABNF, WebSocketException, WebSocketTimeoutException
 
-from scripts.probing import podexec, sections
-from scripts.probing.executor import Place, PodExecError, fed
-from scripts.probing.outside import exec_outside
-from scripts.probing.podexec import exec_in_pod, parse_error_channel
+from scripts.transport import podexec
+from scripts.transport.container import exec_in_container
+from scripts.transport.executor import CompletedExec, Place, PodExecError, PodExecLimit, fed
+from scripts.transport.podexec import exec_in_pod, parse_error_channel
 
 PLACE = Place("nginx", "ns", "frontend")
 SUCCESS = b'{"metadata":{},"status":"Success"}'
@@ -76,104 +79,153 @@ def test_error_channel_never_breaks_otherwise(channel: bytes) -> None:
     assert code is None or code >= 0
 
 
-class Socket:
-    """A websocket client that plays a script of frames by channel."""
+Frame = tuple[int, bytes]
+"""What arrives: the channel and its data; ``PING`` and ``SILENCE`` stand for none and for nothing."""
+PING, SILENCE = -1, -2
+End = Exception | list[Frame]
 
-    attempts: deque[dict[int, bytes] | Exception]
+
+class Socket:
+    """A websocket that plays a script of frames, and then closes."""
+
+    attempts: deque[End]
     made: list[Socket]
 
-    def __init__(
-        self, configuration: Any, url: str, headers: dict[str, str], capture: bool, binary: bool
-    ) -> None:
-        self.url, self.headers, self.sent, self.closed = url, headers, b"", False
+    def __init__(self, sslopt: dict[str, object], skip_utf8_validation: bool) -> None:
+        self.trust, self.sent, self.closed = sslopt, b"", False
+
+    def connect(self, url: str, header: list[str], timeout: float) -> None:
+        assert 0 <= timeout <= podexec.HANDSHAKE
+        self.url, self.headers = url, dict(line.split(": ", 1) for line in header)
         played = self.attempts.popleft()
         if isinstance(played, Exception):
             raise played
-        self.channels, self.sock, self._open = played, self, True
+        self.frames = deque(played)
         Socket.made.append(self)
 
-    def settimeout(self, seconds: float) -> None: ...
+    def settimeout(self, seconds: float) -> None:
+        self.left = seconds
 
-    def write_channel(self, channel: int, data: bytes) -> None:
-        self.sent += data
+    def send(self, data: bytes, opcode: int) -> None:
+        assert opcode == ABNF.OPCODE_BINARY and len(data) <= podexec.FRAME + 1 and data[0] == podexec.STDIN
+        self.sent += data[1:]
 
-    def is_open(self) -> bool:
-        return self._open
+    def recv_data_frame(self, control: bool) -> tuple[int, Any]:
+        assert control and self.left > 0
+        if not self.frames:
+            return ABNF.OPCODE_CLOSE, SimpleNamespace(data=b"")
+        channel, data = self.frames.popleft()
+        if channel == SILENCE:
+            raise WebSocketTimeoutException
+        if channel == PING:
+            return ABNF.OPCODE_PING, SimpleNamespace(data=data)
+        return ABNF.OPCODE_BINARY, SimpleNamespace(data=bytes([channel]) + data)
 
-    def update(self, timeout: float) -> None:
-        self._open = 99 in self.channels
-
-    def read_channel(self, channel: int) -> bytes:
-        return self.channels.get(channel, b"")
-
-    def close(self) -> None:
+    def close(self, timeout: float) -> None:
         self.closed = True
 
 
 class Configuration:
     host = "https://127.0.0.1:6443"
+    verify_ssl, ssl_ca_cert, cert_file, key_file, tls_server_name = True, "/ca", "/cert", "/key", None
 
     def auth_settings(self) -> dict[str, dict[str, str]]:
         return {"BearerToken": {"value": "Bearer t"}}
 
 
 @pytest.fixture
-def play(monkeypatch: pytest.MonkeyPatch) -> Any:
-    def prepare(*attempts: dict[int, bytes] | Exception) -> None:
+def play(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    def prepare(*attempts: End) -> None:
         Socket.attempts, Socket.made = deque(attempts), []
 
-    monkeypatch.setattr("kubernetes.stream.ws_client.WSClient", Socket)
+    monkeypatch.setattr("websocket.WebSocket", Socket)
     return prepare
 
 
-def run(stdin: bytes = b"", timeout: float = 5) -> Any:
+def run(stdin: bytes = b"", timeout: float = 5) -> CompletedExec:
     return exec_in_pod(Configuration(), PLACE, ["echo", "a b"], stdin, timeout)  # type: ignore[arg-type]
 
 
-def test_exec_brings_all_channels_home(play: Any) -> None:
-    play({1: b"out", 2: b"err", 3: failure({"reason": "ExitCode", "message": "3"})})
+def code(number: int) -> Frame:
+    return 3, failure({"reason": "ExitCode", "message": str(number)})
+
+
+def test_exec_brings_all_channels_home(play: Callable[..., None]) -> None:
+    play([(1, b"o"), (PING, b"1x"), (2, b"err"), (1, b""), (1, b"ut"), code(3)])
     done = run()
     assert (done.stdout, done.stderr, done.returncode, done.args) == (b"out", b"err", 3, ("echo", "a b"))
     socket = Socket.made[0]
     assert socket.closed
-    assert socket.headers == {"authorization": "Bearer t"}
+    assert socket.headers["authorization"] == "Bearer t"
+    assert socket.trust == {
+        "cert_reqs": ssl.CERT_REQUIRED,
+        "ca_certs": "/ca",
+        "certfile": "/cert",
+        "keyfile": "/key",
+    }
     assert socket.url.startswith(
         "wss://127.0.0.1:6443/api/v1/namespaces/ns/pods/frontend/exec?container=nginx"
     )
     assert "command=echo&command=a+b" in socket.url
 
 
-def test_a_lost_exit_code_is_none_and_not_success(play: Any) -> None:
-    play({1: b"out"})
+def test_a_lost_exit_code_is_none_and_not_success(play: Callable[..., None]) -> None:
+    play([(1, b"out")])
     assert run().returncode is None
 
 
-def test_stdin_arrives_whole_in_frames(play: Any) -> None:
-    play({3: SUCCESS})
+def test_stdin_arrives_whole_in_frames(play: Callable[..., None]) -> None:
+    play([(3, SUCCESS)])
     data = bytes(range(256)) * 500
     run(data)
     assert Socket.made[0].sent == data
     assert f"command={len(data)}" in Socket.made[0].url
 
 
-def test_transport_is_tried_again_and_results_are_not(play: Any) -> None:
-    play(OSError("connection reset"), {3: b"error dialing backend"}, {3: SUCCESS})
+def test_transport_is_tried_again_and_results_are_not(play: Callable[..., None]) -> None:
+    play(OSError("connection reset"), [(3, b"error dialing backend")], [(3, SUCCESS)])
     assert run().returncode == 0
-    play({3: failure({"reason": "ExitCode", "message": "7"})}, {3: SUCCESS})
+    play([code(7)], [(3, SUCCESS)])
     assert run().returncode == 7
 
 
-def test_transport_that_stays_broken_is_told_in_one_line(play: Any) -> None:
+def test_transport_that_stays_broken_is_told_in_one_line(play: Callable[..., None]) -> None:
     play(*[OSError("connection reset\nby peer")] * podexec.ATTEMPTS)
     with pytest.raises(PodExecError, match=r"^exec in frontend/nginx: connection reset$"):
         run()
 
 
-def test_exec_ends_at_its_deadline(play: Any) -> None:
-    play(*[{99: b""}] * podexec.ATTEMPTS)
-    with pytest.raises(PodExecError, match="did not end within"):
-        run(timeout=0.01)
-    assert all(socket.closed for socket in Socket.made)
+def test_what_a_server_says_of_its_trouble_is_made_printable(play: Callable[..., None]) -> None:
+    play(*[WebSocketException("\x1b[2Jgone")] * podexec.ATTEMPTS)
+    with pytest.raises(PodExecError, match=r"^exec in frontend/nginx: \\x1b\[2Jgone$"):
+        run()
+
+
+@pytest.mark.parametrize("silent", [[(SILENCE, b"")], [(1, b"out"), (SILENCE, b"")]])
+def test_exec_ends_at_its_deadline_and_is_not_tried_again(
+    silent: list[Frame], play: Callable[..., None]
+) -> None:
+    play(silent)
+    with pytest.raises(PodExecLimit, match=r"^echo in frontend/nginx did not end within 5 s$"):
+        run()
+    assert [socket.closed for socket in Socket.made] == [True]
+
+
+def test_exec_that_goes_on_talking_ends_at_its_deadline(play: Callable[..., None]) -> None:
+    play([(1, b"more")] * 9)
+    with pytest.raises(PodExecLimit, match="did not end within 0 s"):
+        run(timeout=0)
+    assert Socket.made[0].closed
+
+
+def test_exec_that_prints_without_end_is_cut_off(
+    play: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(podexec, "MOST", 1 << 20)
+    play([(1, b"x" * (1 << 19)), (2, b"y" * (1 << 19)), (3, SUCCESS)])
+    with pytest.raises(PodExecLimit, match=r"^echo in frontend/nginx printed more than 1 MiB$"):
+        run()
+    assert [socket.closed for socket in Socket.made] == [True]
 
 
 def test_fed_ends_stdin_after_its_bytes_without_closing_it() -> None:
@@ -186,38 +238,10 @@ def test_fed_ends_stdin_after_its_bytes_without_closing_it() -> None:
         assert process.wait(5) == 5
 
 
-def test_sections_keep_commands_apart() -> None:
-    commands = {"a/1": ["printf", "it's\n"], "b": ["sh", "-c", "echo x; echo y >&2; exit 4"], "c": ["true"]}
-    done = subprocess.run(sections.script(commands), capture_output=True, check=True)
-    assert sections.parse(done.stdout) == {
-        "a/1": sections.Output("it's\n", 0),
-        "b": sections.Output("x\ny\n", 4),
-        "c": sections.Output("", 0),
-    }
-
-
-def test_stderr_never_cuts_a_line_of_stdout() -> None:
-    """A program that blocks its stdout says on stderr, meanwhile, what would land within a line."""
-    blocked = "import os; os.write(1, b'first half, '); os.write(2, b'aside'); os.write(1, b'second half\\n')"
-    done = subprocess.run(sections.script({"a": [sys.executable, "-c", blocked]}), capture_output=True)
-    assert sections.parse(done.stdout) == {"a": sections.Output("first half, second half\naside\n", 0)}
-
-
-def test_a_section_without_its_end_is_no_output() -> None:
-    done = subprocess.run(sections.script({"a": ["echo", "1"], "b": ["echo", "2"]}), capture_output=True)
-    cut = done.stdout[: done.stdout.rindex(sections.MARK.encode())]
-    assert [*sections.parse(cut)] == ["a"]
-
-
-@given(st.binary())
-def test_sections_of_anything(data: bytes) -> None:
-    sections.parse(data)
-
-
 def test_outside_without_docker_is_a_transport_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(PodExecError, match="docker is missing"):
-        exec_outside(Place("podpath-outside"), ["true"])
+        exec_in_container(Place("podpath-outside"), ["true"])
 
 
 def test_command_to_type() -> None:

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.evidence.rules import Masquerade, Rules, ServiceKey, ServiceRules, delta, differs, read
+from scripts.evidence.rules import Masquerade, Rules, ServiceKey, ServiceRules, delta, differs
+from scripts.evidence.ruleset import read
 
 SAMPLES = Path(__file__).parent / "samples"
 # two nodes of a kind cluster, Kubernetes 1.37.2, with some of its Services: one node before and after probes

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.probing.sequential import SequentialTest
+from scripts.checks.sequential import SequentialTest
 
 ALPHA, BETA, DELTA = 0.001, 0.01, 0.15
 THIRDS = {"a": 1 / 3, "b": 1 / 3, "c": 1 / 3}

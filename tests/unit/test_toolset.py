@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from scripts.cluster import toolset
-from scripts.cluster.contenthash import folder_hash
-from scripts.cluster.toolset import (
+from scripts.build import toolset
+from scripts.build.contenthash import folder_hash
+from scripts.build.toolset import (
     GO_PACKAGE,
     GO_VERSION,
     KUBERNETES_VERSION,

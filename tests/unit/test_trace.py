@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scripts.evidence.following import follow
 from scripts.evidence.pcap import Direction, Flag, Packet, read
-from scripts.evidence.trace import Capture, Interface, Start, Trace, follow
+from scripts.evidence.trace import Capture, Interface, Start, Trace
 
 # Recorded in network namespaces: nodes "a" and "b" with a bridge cbr0 each and bridge-nf-call-iptables,
 # joined by a third bridge; Pods 10.50.1.2 (client), .3 (backend), .4 on a and 10.50.2.2 on b; "out" and

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from scripts.cluster import workloads
-from scripts.cluster.contenthash import folder_hash
-from scripts.cluster.workloads import BASE, DERIVED, Image, context, images
+from scripts.build import workloads
+from scripts.build.contenthash import folder_hash
+from scripts.build.workloads import BASE, DERIVED, Image, context, images
 from scripts.errors import PodpathError
 from scripts.paths import WORKLOADS
-from scripts.process import CommandFailed
+from scripts.transport.process import CommandFailed
 
 DEBIAN = "podpath/debian:test"
 
@@ -159,5 +159,5 @@ def test_a_failed_build_says_why_in_one_sentence(
         workloads.build_all()
     log = tmp_path / "podpath" / "logs" / "workload-webapp.log"
     assert str(failure.value) == (
-        f"the image of workload webapp could not be built: E: no such package; the whole log is {log}."
+        f"the image of workload webapp could not be built: E: no such package; see {log}."
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from scripts.probing.executor import Place
+from scripts.transport.executor import Place
 from tests.unit.atlas import (
     BRIDGES,
     CONTAINERS,
@@ -39,6 +39,11 @@ class Served:
     local: End
     legs: tuple[Leg, ...] = ()
     forwarded: str = ""
+
+    @property
+    def crosses(self) -> bool:
+        """Whether the packets pass more than one node."""
+        return len({hop.port[0] for leg in self.legs for hop in leg.hops} & {*NODES}) > 1
 
     @property
     def peer(self) -> End:
@@ -99,11 +104,22 @@ class Ways:
             return None
         if ip == SERVICES[key][1]:
             return self._balanced(local, key, pod, (ip, port))
+        if pod == start:
+            return self._hairpin(local, pod, (ip, port))
         way = ports(start, pod, self.ptp)
         node = PODS[start][3] if start in PODS else start
         source = (NODES[node], local[1]) if self.lies.natted and node in NODES else local
         leg = carried(way, local, (ip, port), {1: (source, (PODS[pod][2], port))})
         return Served(pod, 200, local, (leg,))
+
+    def _hairpin(self, local: End, pod: str, asked: End) -> Served | None:
+        """A Pod reaches itself: up to its node, whose address it sees, and down again by the same veth."""
+        node = PODS[pod][3]
+        if node in self.lies.no_hairpin:
+            return None
+        way = up(pod, self.ptp)[:-1] + down(pod, self.ptp)[1:]
+        changes = {len(way) // 2: ((leaving(node, not self.ptp), local[1]), (PODS[pod][2], asked[1]))}
+        return Served(pod, 200, local, (carried(way, local, asked, changes),))
 
     def _address(self, start: str, ip: str) -> str:
         if ip.startswith("127."):

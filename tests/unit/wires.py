@@ -115,7 +115,7 @@ class Wire:
     """The packets of all connections since the start, as tcpdump would have written them."""
 
     def __init__(self) -> None:
-        self.records: list[tuple[str, bytes]] = []
+        self.records: list[tuple[Hop, int, int, int, bytes, int]] = []
         self._clock = itertools.count(1_600_000_000_000_000_000, 7_000)
         self._isn = itertools.count(1_000_000, 100_000_000)
 
@@ -134,14 +134,11 @@ class Wire:
 
     def _send(self, hops: Sequence[Hop], flags: int, seq: int, ack: int, payload: bytes) -> None:
         for hop in hops:
-            frame = _frame(hop, flags, seq, ack, payload)
-            seconds, nanos = divmod(next(self._clock), 10**9)
-            record = struct.pack("<IIII", seconds, nanos, len(frame), len(frame)) + frame
-            self.records.append((hop.port[0], record))
+            self.records.append((hop, flags, seq, ack, payload, next(self._clock)))
 
     def pcap(self, place: str, since: int) -> tuple[bytes, bytes]:
         """The capture file of a place from a record on, and tcpdump's last words."""
-        mine = [record for at, record in self.records[since:] if at == place]
+        mine = [_record(*one) for one in self.records[since:] if one[0].port[0] == place]
         head = struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262144, SLL2)
         return head + b"".join(mine), told(len(mine), 0)
 
@@ -159,6 +156,11 @@ def index_of(node: str, interface: str) -> int:
     if interface.startswith("veth-"):
         return 10 + [*PODS].index(interface.removeprefix("veth-"))
     return {"lo": 1, "eth0": 2, "eth1": 3, "cbr0": 4}[interface]
+
+
+def _record(hop: Hop, flags: int, seq: int, ack: int, payload: bytes, time_ns: int) -> bytes:
+    frame, (seconds, nanos) = _frame(hop, flags, seq, ack, payload), divmod(time_ns, 10**9)
+    return struct.pack("<IIII", seconds, nanos, len(frame), len(frame)) + frame
 
 
 def _frame(hop: Hop, flags: int, seq: int, ack: int, payload: bytes) -> bytes:

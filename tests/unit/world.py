@@ -1,6 +1,7 @@
 """A made-up cluster that can be probed: an executor and an API server that answer as the real ones would.
 
-What there is stands in ``atlas``, who answers by which way in ``ways``, what nodes print in ``nodes``.
+What there is stands in ``atlas``, its API server in ``api``, who answers by which way in ``ways``, what
+nodes print in ``nodes``, what runs in ``execs``.
 """
 
 from __future__ import annotations
@@ -8,93 +9,81 @@ from __future__ import annotations
 import itertools
 import json
 import re
-import shlex
-import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
-from labs import model
-from scripts.errors import PodpathError
-from scripts.probing import background, sections
-from scripts.probing.curl import HEADERS
-from scripts.probing.executor import CompletedExec, Place, PodExecError
-from scripts.probing.scenarios.hang import SIGNAL
-from scripts.probing.scenarios.labels import ASK, WATCH
-from tests.unit import nodes
+from scripts.checks.converge import ASK, WATCH
+from scripts.checks.hang import SIGNAL
+from scripts.evidence.identity import (
+    HEADER_CONTAINER,
+    HEADER_FORWARDED_FOR,
+    HEADER_NODE,
+    HEADER_NONCE,
+    HEADER_PEER,
+    HEADER_POD,
+    HEADER_UPSTREAM_PEER,
+)
+from scripts.suite.packetfile import BOOT
+from scripts.transport import background
+from scripts.transport.executor import CompletedExec, Place, PodExecError
+from tests.unit import curls, fences, nodes
+from tests.unit.api import MadeUpApi
 from tests.unit.atlas import (
+    BRIEF,
     CLUSTER_IP,
     CONTAINERS,
     CREATED,
-    NEW,
+    LOCAL,
     OLD,
+    OUTSIDE,
     PODS,
     SERVICE_NS,
     SERVICES,
-    pod_json,
-    service_json,
+    STICKY,
     service_of_ip,
-    slice_json,
 )
+from tests.unit.curls import REFUSED, TIMED_OUT
+from tests.unit.execs import Program, scripted, untimed
 from tests.unit.lies import Lies
+from tests.unit.udp import PROGRAMS, Udp
 from tests.unit.ways import Key, Served, Ways
 from tests.unit.wires import GATE, Leg, Wire, told
 
 TRANSPORT = "error dialing backend: EOF"
-REFUSED = {"exitcode": 7, "errormsg": "Couldn't connect to server"}
-TIMED_OUT = {"exitcode": 28, "errormsg": "Operation timed out after 1000 milliseconds"}
 
 
-@dataclass
-class Program:
-    """What runs in the background: ``since`` is where its capture begins, ``lines`` what it has printed."""
-
-    kind: str
-    place: Place
-    argv: Sequence[str]
-    since: int
-    lines: list[str] = field(default_factory=list)
-
-
-class World:
+class World(MadeUpApi):
     """The executor and the API server. ``happens`` is told before each exec and each request to the API,
     and after what changes something."""
 
     def __init__(self, lies: Lies | None = None, happens: Callable[[World, str], None] | None = None) -> None:
-        self.lies = lies or Lies()
+        super().__init__(lies)
         self.happens = happens or (lambda world, what: None)
         self.execs: list[str] = []
-        self.deleted: list[str] = []
-        self.patched: list[tuple[str, dict[str, Any]]] = []
         self.signals: list[str] = []
         self.running: dict[str, Program] = {}
         self.wire = Wire()
         self.tracked: dict[str, list[str]] = defaultdict(list)
         self.asked: Counter[tuple[str, str]] = Counter()
         self.masqueraded: Counter[str] = Counter()
-        self.apps = {name: told[1] for name, told in PODS.items() if name != NEW}
-        self.selectors = {key: told[2] for key, told in SERVICES.items()}
-        self.stopped: set[str] = set()
         self._once: set[str] = set()
         self._ports = itertools.count(40000)
         self._turns: Counter[tuple[str, Key]] = Counter()
+        self._kept: dict[tuple[str, Key], str] = {}
+        self.opened: Counter[str] = Counter()
+        self.syns_again: Counter[str] = Counter()
         self._ways = Ways(self.lies, self._pick, lambda: next(self._ports))
-        self._lock = threading.RLock()
+        self._udp = Udp(self.lies, self._pick, lambda: [*self.apps], lambda: next(self._ports))
 
-    # --- who is behind a Service ------------------------------------------------------------------
+    def happened(self, what: str) -> None:
+        self.happens(self, what)
 
-    def members(self, key: Key, ready: bool = True) -> list[str]:
-        """The Pods behind a Service as the API has them now; a hanging one with readiness is not ready."""
-        selected = [
-            name for name, app in self.apps.items() if (PODS[name][0], app) == (key[0], self.selectors[key])
-        ]
-        return [name for name in selected if not (ready and name == "spare-ready" and name in self.stopped)]
+    # --- who answers ------------------------------------------------------------------------------
 
     def _pick(self, start: str, key: Key) -> str:
-        """Each source gets the Pods in turn."""
+        """Each source gets the Pods in turn, or the one that it is kept at."""
         if self.lies.only and key == (SERVICE_NS, "frontend"):
             return self.lies.only
         behind = self.members(key)
@@ -106,8 +95,22 @@ class World:
             behind += sorted(more - {*behind})
         if not behind or (self.lies.broken_after and self.selectors_changed(key)):
             return ""
+        if key in LOCAL and key[1] not in self.lies.unlocal:
+            behind = self._near(start, behind)
+        if not behind:
+            return ""
         self._turns[start, key] += 1
-        return behind[self._turns[start, key] % len(behind)]
+        pod = behind[self._turns[start, key] % len(behind)]
+        if key in STICKY and not self.lies.unkept:
+            kept = self._kept.setdefault((start, key), pod)
+            pod = self._kept[start, key] = kept if kept in behind else pod
+        return pod
+
+    @staticmethod
+    def _near(start: str, pods: Sequence[str]) -> list[str]:
+        """Those on the node from which something comes."""
+        node = PODS[start][3] if start in PODS else start
+        return [pod for pod in pods if PODS[pod][3] == node]
 
     def selectors_changed(self, key: Key) -> bool:
         """Whether anything was patched of this Service."""
@@ -118,7 +121,8 @@ class World:
     def __call__(
         self, place: Place, argv: Sequence[str], stdin: bytes = b"", timeout: float = 60
     ) -> CompletedExec:
-        with self._lock:
+        argv = untimed(argv)
+        with self.lock:
             self.execs.append(f"{place} {argv[0]}")
             if place.container in self.lies.lost or (
                 self.lies.agents_down and place.container == "node-agent"
@@ -129,29 +133,40 @@ class World:
 
     def _ran(self, place: Place, argv: Sequence[str], stdin: bytes) -> tuple[bytes, bytes, int]:
         if argv[0] == "curl":
-            self.happens(self, f"{place} curl")
-            groups = [_options(group) for group in stdin.decode().split("next\n")]
+            self.happened(f"{place} curl")
+            if not self.lies.for_ever:  # so much time passes between two execs
+                self._kept = {kept: pod for kept, pod in self._kept.items() if kept[1] != BRIEF}
+            groups = [curls.options(group) for group in stdin.decode().split("next\n")]
             return "".join(self._answer(place, group) for group in groups).encode(), b"", 0
+        if argv[:1] == ["cat"] and argv[1].startswith("/proc/net/"):
+            again = self.syns_again[place.pod]
+            return b"" if self.lies.uncounting else nodes.counters(again, again + 3).encode(), b"", 0
+        if argv == ["cat", BOOT]:
+            return f"{self.lies.boots.get(place.node, 'one kernel')}\n".encode(), b"", 0
         if argv[0] == "cat":
-            self.happens(self, f"{place} peek")
+            self.happened(f"{place} peek")
             return self._printed(argv[1])[0], b"", 0
+        if self._udp.knows(argv):
+            return self._udp.ran(place, argv), b"", 0
         script = argv[2]
         if script == background._START:
             return self._start(place, argv[4], argv[6:])
         if script == background._STOP:
-            self.happens(self, f"{place} stop")
+            self.happened(f"{place} stop")
             out, err = self._printed(argv[4])
             del self.running[argv[4]]
             return out, err, 0
         if script == SIGNAL:
             (self.stopped.add if argv[4] == "STOP" else self.stopped.discard)(place.pod)
             self.signals.append(f"{place.pod} {argv[4]}")
-            self.happens(self, f"{place} SIG{argv[4]}")
+            self.happened(f"{place} SIG{argv[4]}")
             return f"{argv[4]}\n".encode(), b"", 0
         if place.container == "node-agent" and place.node in self.lies.blind:
             raise PodExecError(TRANSPORT)
-        found = re.findall(r"begin %s\\n' (\S+); error=\$\((.+?) 2>&1 >&3\)", script, re.DOTALL)
-        parts = [self._section(place, key.strip("'"), shlex.split(command)) for key, command in found]
+        if argv[0] == "perl":
+            raise PodExecError("perl is not known here")  # no DNS server can be asked by its address
+        boundary, found = scripted(script)
+        parts = [self._framed(place, boundary, key, argv) for key, argv in found.items()]
         return "".join(parts).encode(), b"", 0
 
     def _answer(self, place: Place, group: dict[str, list[str]]) -> str:
@@ -165,18 +180,47 @@ class World:
         name, port = url.hostname or "", url.port or 80
         ip = CLUSTER_IP if name.startswith("frontend.") else name
         if not re.fullmatch(r"[\d.]+", ip):
-            return _line(nonce, {"exitcode": 6, "errormsg": f"Could not resolve host: {ip}"}, {})
+            return curls.report(nonce, {"exitcode": 6, "errormsg": f"Could not resolve host: {ip}"}, {})
         served = self._ways.served(place, ip, port, host, url.path)
         self._carry(served.legs, ip, url.path, nonce)
         if not served.status:
             outside = place.pod == ""
-            return _line(nonce, TIMED_OUT if outside and ip not in self.lies.silent else REFUSED, {})
+            self.syns_again[place.pod] += 1
+            return curls.report(nonce, TIMED_OUT if outside and ip not in self.lies.silent else REFUSED, {})
         client = {"num_connects": 1, "local_ip": served.local[0], "local_port": served.local[1]}
-        client |= {"remote_ip": ip, "remote_port": port}
+        client |= {"remote_ip": ip, "remote_port": port, "time_connect": self._connected(place)}
         if self._hangs(served.who):
-            return _line(nonce, REFUSED if self.lies.hang == "refuses" else {**client, **TIMED_OUT}, {})
+            return curls.report(
+                nonce, REFUSED if self.lies.hang == "refuses" else {**client, **TIMED_OUT}, {}
+            )
         server = self._headers(nonce, served, port, url.path) if served.who else {}
-        return _line(nonce, {**client, "http_code": served.status}, server)
+        size = curls.asked_for(group)
+        if size and curls.heaviest(400, size) > self.lies.answers_up_to and served.crosses:
+            return curls.report(nonce, {**client, **TIMED_OUT}, {})
+        status = 206 if size and served.status == 200 else served.status
+        return curls.report(nonce, {**client, "http_code": status, "size_download": size}, server)
+
+    def _connected(self, place: Place) -> float:
+        """The seconds that a connection takes to come about."""
+        self.opened[place.pod] += 1
+        repeats, slow = (n and not self.opened[place.pod] % n for n in (self.lies.repeats, self.lies.slow))
+        self.syns_again[place.pod] += bool(repeats)
+        return 1.004 if repeats or slow else 0.001
+
+    def _posted(self, place: Place, size: int, argv: Sequence[str]) -> tuple[str, int]:
+        """What a curl that sends a body prints."""
+        url, nonce = urlsplit(argv[-1]), curls.value_of(argv, f"{HEADER_NONCE}: ")
+        ip, port = url.hostname or "", url.port or 80
+        served = self._ways.served(place, ip, port, curls.value_of(argv, "Host: "), url.path)
+        self._carry(served.legs, ip, url.path, nonce)
+        if not served.status:
+            return f"{json.dumps(curls.client(REFUSED))}\t\n", 7
+        seen = {"local_port": served.local[1], "time_connect": self._connected(place)}
+        if curls.heaviest(200, size) > self.lies.requests_up_to and served.crosses:
+            return f"{json.dumps(curls.client({**seen, **TIMED_OUT}))}\t\n", 28
+        told = curls.client({**seen, "http_code": served.status, "size_upload": size})
+        server = self._headers(nonce, served, port, url.path)
+        return f"{json.dumps(told)}\t{server[HEADER_NONCE]}\n", 0
 
     def _hangs(self, pod: str) -> bool:
         spreads = self.lies.hang == "spreads" and self.stopped
@@ -185,14 +229,14 @@ class World:
     def _headers(self, nonce: str, served: Served, port: int, path: str) -> dict[str, str]:
         pod = served.who in PODS
         container = CONTAINERS.get(port, "nginx")
-        proxied = {model.HEADER_UPSTREAM_PEER: "127.0.0.1:33333"} if port == 80 and path != "/whoami" else {}
-        forwarded = {model.HEADER_FORWARDED_FOR: served.forwarded} if served.forwarded else {}
+        proxied = {HEADER_UPSTREAM_PEER: "127.0.0.1:33333"} if port == 80 and path != "/whoami" else {}
+        forwarded = {HEADER_FORWARDED_FOR: served.forwarded} if served.forwarded else {}
         return {
-            model.HEADER_POD: served.who,
-            model.HEADER_NODE: PODS[served.who][3] if pod else "",
-            model.HEADER_CONTAINER: container,
-            model.HEADER_PEER: "{}:{}".format(*served.peer),
-            model.HEADER_NONCE: nonce,
+            HEADER_POD: served.who,
+            HEADER_NODE: PODS[served.who][3] if pod else "",
+            HEADER_CONTAINER: container,
+            HEADER_PEER: "{}:{}".format(*served.peer),
+            HEADER_NONCE: nonce,
             **proxied,
             **forwarded,
             **self.lies.headers,
@@ -216,9 +260,9 @@ class World:
 
     # --- commands ---------------------------------------------------------------------------------
 
-    def _section(self, place: Place, key: str, argv: Sequence[str]) -> str:
+    def _framed(self, place: Place, boundary: str, key: str, argv: Sequence[str]) -> str:
         text, code = ("not permitted\n", 1) if key in self.lies.mute else self._command(place, key, argv)
-        return f"{sections.MARK}begin {key}\n{text}{sections.MARK}end {key} {code}\n"
+        return f"{boundary} begin {key}\n{text}{boundary} end {key} {code}\n"
 
     def _command(self, place: Place, key: str, argv: Sequence[str]) -> tuple[str, int]:
         node, lies = place.node or place.container, self.lies
@@ -230,11 +274,15 @@ class World:
                 return f"LISTEN 0 4096 {lies.listener or '127.0.0.1:10248'} 0.0.0.0:*\n", 0
             case "cat":
                 return "1\n", 0
+            case "nft" if node == OUTSIDE.host:
+                return fences.host_table(argv, lies)
             case "nft":
                 return "Error: No such file or directory\n", 1
+            case "iptables":
+                return fences.node_table(node, lies), 0
             case "iptables-save":
                 return self._rules(node), 0
-            case "bridge":
+            case "bridge" if "fdb" in argv:
                 return nodes.fdb(node, lies.bridge), 0
             case "ip" if "eth0" in argv:
                 return nodes.own_link(place.pod, lies.crossed.get(place.pod, "")), 0
@@ -244,14 +292,22 @@ class World:
                 return nodes.routes(node, lies.bridge, lies.unrouted), 0
             case "ip":
                 return nodes.links(node, lies.bridge), 0
-            case "curl" if key == "mode":
+            case "curl" if argv[-1].endswith("/proxyMode"):
                 return lies.mode, 0 if lies.mode else 7
             case "curl":
                 return self._chained(argv)
+            case "sh" if argv[-1].endswith("/sink"):
+                return self._posted(place, int(argv[4]), argv[5:])
+            case "perl" if node == OUTSIDE.near:
+                return fences.connect(argv[3], argv[4], lies)
+            case "perl" if key.endswith("/largest"):
+                return self._udp.sized(place, argv), 0
             case "perl":
                 return (lies.plain if key.endswith("/plain") else lies.bind), 0
             case "getent":
                 return self._resolve(argv[-1])
+            case "env" if len(argv) > 1:
+                return self._command(place, key, argv[2:])
             case "env":
                 return self._environment(place.pod), 0
             case "/usr/local/bin/kube-proxy":
@@ -268,6 +324,7 @@ class World:
     def _rules(self, node: str) -> str:
         frontend = (SERVICE_NS, "frontend")
         behind = {key: self.members(key) for key in SERVICES}
+        behind |= {key: self._near(node, behind[key]) for key in LOCAL}
         behind[frontend] = [*self.lies.table.get(node, behind[frontend])]
         asked = {ip: count for (at, ip), count in self.asked.items() if at == node}
         return nodes.iptables(behind, asked, self.masqueraded[node])
@@ -279,11 +336,8 @@ class World:
         elif service == "peer":
             ips = [PODS[first][2]]
         else:
-            ips = (
-                [CLUSTER_IP]
-                if first == "frontend"
-                else [PODS[p][2] for p in self.members((SERVICE_NS, first))]
-            )
+            ip = SERVICES[service, first][0]
+            ips = [ip] if ip != "None" else [PODS[p][2] for p in self.members((service, first))]
         return "".join(f"{ip}     STREAM {name}\n{ip}     DGRAM\n" for ip in ips), 0 if ips else 2
 
     def _environment(self, pod: str) -> str:
@@ -292,7 +346,7 @@ class World:
         return f"GET_HOSTS_FROM=env\n{told}"
 
     def _chained(self, argv: Sequence[str]) -> tuple[str, int]:
-        nonce = next(arg for arg in argv if arg.startswith(model.HEADER_NONCE)).partition(": ")[2]
+        nonce = next(arg for arg in argv if arg.startswith(HEADER_NONCE)).partition(": ")[2]
         if urlsplit(argv[-1]).hostname in self.lies.silent:
             said = "curl: (7) Couldn't connect to server\n"
             return said + "\n" + json.dumps({**REFUSED, "http_code": 0}), 7
@@ -306,8 +360,11 @@ class World:
     # --- programs in the background ---------------------------------------------------------------
 
     def _start(self, place: Place, file: str, argv: Sequence[str]) -> tuple[bytes, bytes, int]:
-        kind = "tcpdump" if argv[0] == "tcpdump" else {WATCH: "watch", ASK: "ask"}[argv[2]]
-        self.happens(self, f"{place} {kind}")
+        known = {WATCH: "watch", ASK: "ask", **PROGRAMS}
+        kind = "tcpdump" if argv[0] == "tcpdump" else known.get(argv[2], "")
+        if not kind:
+            raise PodExecError(f"{argv[0]} is not known here")  # no netfilter, so nothing to monitor
+        self.happened(f"{place} {kind}")
         if kind == "tcpdump" and (place.node or "gateway") in self.lies.uncaptured:
             return b"", b"tcpdump: any: You don't have permission to capture\n", 1
         self.running[file] = Program(kind, place, argv, len(self.wire.records))
@@ -326,75 +383,16 @@ class World:
             for _ in self.apps:  # so many that each Pod's turn comes
                 pod = self._pick(program.place.pod, (SERVICE_NS, "frontend"))
                 program.lines.append(f"{time.time_ns()} {time.time_ns()} {pod or '-'}\n")
+        self._udp.goes_on(program)
         return "".join(program.lines).encode(), b""
 
-    def _notice(self) -> None:
+    def followed(self) -> None:
         """Each node's rules follow the API at once, and who watches them sees it."""
         behind = {PODS[name][2] for name in self.members((SERVICE_NS, "frontend"))}
         self._once |= {name for name in ("spare", "spare-ready") if PODS[name][2] in behind}
         for program in self.running.values():
+            self._udp.goes_on(program)
             if program.kind == "watch" and program.place.node not in self.lies.deaf:
                 state = int(program.argv[4] in behind)
                 if not program.lines[-1].endswith(f" {state}\n"):
                     program.lines.append(f"{time.time_ns()} {state}\n")
-
-    # --- the API server, as far as it is asked ----------------------------------------------------
-
-    def get(self, path: str, **query: str) -> dict[str, Any]:
-        with self._lock:
-            self.happens(self, f"GET {path}")
-            *_, namespace, kind = ["", *path.split("/")]
-            if kind == "endpointslices":
-                return {"items": [self._slice(key) for key in SERVICES if namespace in ("v1", key[0])]}
-            if kind == "pods":
-                wanted = [n for n in self.apps if namespace in ("v1", PODS[n][0]) and n not in self.lies.gone]
-                return {"items": [pod_json(name, self.apps[name]) for name in wanted]}
-            key = (path.split("/")[4], kind)
-            after = self.lies.clusterip_after if key == (SERVICE_NS, "frontend") and self.deleted else ""
-            return service_json(key, after, self.selectors[key])
-
-    def _slice(self, key: Key) -> dict[str, Any]:
-        if self.lies.deaf_api:
-            names = [name for name in PODS if (PODS[name][0], PODS[name][1]) == (key[0], SERVICES[key][2])]
-            return slice_json(key, [name for name in names if name != NEW])
-        every = self.members(key, ready=False)
-        return slice_json(key, every, {*every} - {*self.members(key)})
-
-    def delete(self, path: str, **query: str) -> dict[str, Any]:
-        with self._lock:
-            self.happens(self, f"DELETE {path}")
-            self.deleted.append(path)
-            self.apps.pop(path.rpartition("/")[2])
-            if not self.lies.never_replaced:
-                self.apps[NEW] = PODS[NEW][1]
-            return {}
-
-    def patch(self, path: str, change: Mapping[str, Any]) -> dict[str, Any]:
-        with self._lock:
-            self.happens(self, f"PATCH {path}")
-            self.patched.append((path, dict(change)))
-            *_, namespace, kind, name = path.split("/")
-            if kind == "pods":
-                self.apps[name] = change["metadata"]["labels"]["app"]
-            elif kind == "services":
-                self.selectors[namespace, name] = change["spec"]["selector"]["app"]
-            else:
-                raise PodpathError(f"the API server answered PATCH {path} with 404")
-            self._notice()
-            self.happens(self, f"PATCHED {name}")
-            return {}
-
-
-def _line(nonce: str, client: Mapping[str, Any], server: Mapping[str, str]) -> str:
-    full: dict[str, Any] = {"exitcode": 0, "errormsg": None, "http_code": 0, "num_connects": 0}
-    full |= {"local_ip": "", "local_port": 0, "remote_ip": "", "remote_port": 0, "time_namelookup": 0}
-    full |= {"time_connect": 0.001, "time_starttransfer": 0.002, "time_total": 0.002, **client}
-    return "\t".join([nonce, json.dumps(full), *(server.get(header, "") for header in HEADERS)]) + "\n"
-
-
-def _options(group: str) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for line in group.splitlines():
-        name, _, value = line.partition("=")
-        found.setdefault(name, []).append(value.strip('"'))
-    return found

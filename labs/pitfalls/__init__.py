@@ -1,0 +1,1 @@
+"""What the article leaves out and engineers meet: size, loss, hairpin, UDP, affinity, policies."""

@@ -1,0 +1,173 @@
+"""The image of a kind node: the official one if it can be pulled, else one assembled here.
+
+Either way the node gets flannel with the bridge plugin (the article's cbr0) and the labs' images, once,
+before any node exists: three nodes then start with everything they need, and nothing is loaded later.
+The steps follow kind's own ``kind build node-image`` (pkg/build/nodeimage of its module).
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from scripts.build.contenthash import folder_hash
+from scripts.build.gobuild import build, module_dir
+from scripts.build.toolset import COREDNS_TAG, ETCD_TAG, KIND_NODE_IMAGE, KUBERNETES_VERSION, PAUSE_TAG, group
+from scripts.build.workloads import builder, debian_image
+from scripts.environment import build_arguments
+from scripts.progress import step
+from scripts.transport.docker import (
+    add_programs,
+    container_of,
+    docker,
+    image_id,
+    import_program,
+    pipe_images,
+    pulled,
+)
+from scripts.transport.process import run
+from scripts.waiting import TIMEOUTS, eventually
+
+NODE = Path(__file__).with_name("node")
+FLANNEL_IMAGE = "podpath.local/flannel:node"
+CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
+PROGRAMS = ("kubeadm", "kubelet", "kubectl", "containerd", "containerd-shim-runc-v2", "ctr", "crictl")
+
+
+def node_image(workloads: Mapping[str, str]) -> str:
+    """The tag of a node image with flannel and the ``workloads`` (name → tag); builds what is missing."""
+    network = build(group("network"))
+    parts = [
+        folder_hash(NODE),
+        *sorted(workloads.values()),
+        *sorted(path.parent.name for path in network.values()),
+    ]
+    for base in (KIND_NODE_IMAGE, _assembled_tag()):
+        if image_id(tag := _tag(base, parts)):
+            return tag
+    base = _official() or _assembled(workloads["node-agent"])
+    tag = _tag(base, parts)
+    with step("add flannel and the labs' images to the node image"):
+        add_programs(workloads["node-agent"], [network["flannel"]], FLANNEL_IMAGE)
+        _derive(base, tag, network, [FLANNEL_IMAGE, *workloads.values()])
+    return tag
+
+
+def plain_image(agent: str) -> str:
+    """The tag of a node image with nothing of ours in it: kind's own, else the one assembled here.
+
+    ``agent`` is the image of the node agent, on which kube-proxy's is built. The assembled one has no
+    configuration of a Pod network.
+    """
+    return _official() or _assembled(agent)
+
+
+def _tag(base: str, parts: list[str]) -> str:
+    return f"podpath/node:{folder_hash(NODE, base, *parts)}"
+
+
+def _official() -> str | None:
+    with step(f"look for {KIND_NODE_IMAGE.partition('@')[0]}"):
+        return KIND_NODE_IMAGE if image_id(KIND_NODE_IMAGE) or pulled(KIND_NODE_IMAGE) else None
+
+
+def _assembled_tag() -> str:
+    keys = [tool.key for tool in group("node")]
+    return f"podpath/node-base:{folder_hash(NODE, *keys)}"
+
+
+def _assembled(agent: str) -> str:
+    """The node image made from Debian, kind's node files and binaries of pinned modules."""
+    tag = _assembled_tag()
+    if image_id(tag):
+        return tag
+    programs = build(group("node"))
+    bare = f"{tag}-bare"
+    with step("assemble the node's root file system"), tempfile.TemporaryDirectory() as folder:
+        context = Path(folder)
+        shutil.copytree(module_dir(group("kind")[0]) / "images/base/files", context / "files")
+        for path in (context / "files").rglob("*"):
+            path.chmod(0o755 if path.is_dir() else 0o644)
+        (context / "files/kind/version").write_text(KUBERNETES_VERSION)
+        (context / "files/kind/manifests").mkdir()
+        shutil.copy(NODE / "storage.yaml", context / "files/kind/manifests/default-storage.yaml")
+        (context / "bin").mkdir()
+        for name in PROGRAMS:
+            shutil.copy(programs[name], context / "bin" / name)
+        argv = [
+            "build",
+            "--quiet",
+            "--network",
+            "host",
+            *build_arguments(),
+            "--build-arg",
+            f"DEBIAN={debian_image()}",
+            "--tag",
+            bare,
+        ]
+        run(["docker", *argv, "--file", NODE / "Dockerfile", context], env=builder())
+    with step("build the images of the control plane"):
+        images = {f"registry.k8s.io/{name}:{KUBERNETES_VERSION}": name for name in CONTROL_PLANE}
+        images |= {ETCD_TAG: "etcd", COREDNS_TAG: "coredns", PAUSE_TAG: "pause"}
+        for image, name in images.items():
+            import_program(programs[name], image)
+        proxy = f"registry.k8s.io/kube-proxy:{KUBERNETES_VERSION}"
+        add_programs(agent, [programs["kube-proxy"]], proxy)
+    with (
+        step("import them into the node's containerd"),
+        container_of(bare, "--security-opt", "seccomp=unconfined") as node,
+    ):
+        _import(node, [*images, proxy])
+        _commit(node, tag)
+    return tag
+
+
+def _derive(base: str, tag: str, network: Mapping[str, Path], images: list[str]) -> None:
+    with container_of(base, "--security-opt", "seccomp=unconfined") as node:
+        docker("exec", node, "mkdir", "-p", "/kind/manifests", "/opt/cni/bin")
+        docker("cp", NODE / "flannel.yaml", f"{node}:/kind/manifests/default-cni.yaml")
+        docker("cp", network["cni-bridge"], f"{node}:/opt/cni/bin/bridge")
+        docker("cp", network["cni-flannel"], f"{node}:/opt/cni/bin/flannel")
+        _import(node, images)
+        _commit(node, tag)
+
+
+def _import(node: str, images: list[str]) -> None:
+    """Imports images into the node's content store; they are unpacked when a Pod first needs them."""
+    docker("exec", "--detach", node, "containerd")
+    eventually(
+        lambda: docker("exec", node, "ctr", "plugins", "list", check=False),
+        TIMEOUTS.engine,
+        "containerd in the node image to answer",
+    )
+    load = [
+        "ctr",
+        "--namespace=k8s.io",
+        "images",
+        "import",
+        "--label=io.cri-containerd.pinned=pinned",
+        "--all-platforms",
+        "--no-unpack",
+        "-",
+    ]
+    pipe_images(images, ["docker", "exec", "--interactive", node, *load])
+    docker("exec", node, "pkill", "-x", "containerd")
+    eventually(
+        lambda: not docker("exec", node, "pgrep", "-x", "containerd", check=False),
+        TIMEOUTS.engine,
+        "containerd in the node image to exit",
+    )
+
+
+def _commit(node: str, tag: str) -> None:
+    docker(
+        "commit",
+        "--change",
+        'ENTRYPOINT ["/usr/local/bin/entrypoint", "/sbin/init"]',
+        "--change",
+        "CMD []",
+        node,
+        tag,
+    )

@@ -1,0 +1,95 @@
+"""Nobody has a load balancer's address any more, or what has it refuses every connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from scripts.causes.commands import of_cluster
+from scripts.causes.scene import Cause, Red, Scene, Try
+from scripts.evidence import curl
+from scripts.evidence.world import GATEWAY
+
+UNANSWERED = ("FAILED", "INCOMPLETE")
+
+
+def find(scene: Scene) -> Iterator[Cause]:
+    """Each advertised address that the gateway gets no link-layer answer for, or that refuses."""
+    advertised: dict[str, str] = {}
+    for (_, name), service in scene.view.snapshot.services.items():
+        advertised |= dict.fromkeys(service.balancer_ips, f"Service {name}")
+    for kind, of in (("Ingress", scene.view.snapshot.ingresses), ("Gateway", scene.view.snapshot.gateways)):
+        advertised |= {ip: f"{kind} {name}" for (_, name), ips in of.items() for ip in ips}
+    seen = scene.after.get("gateway")
+    for ip, whose in advertised.items():
+        ids = scene.ids(red for red in scene.reds if bool(red.failing) and _asks(red, ip))
+        if ids and seen and seen.neighbours.get(ip) in UNANSWERED:
+            yield Cause(
+                "balancer_gone",
+                f"nobody has the address {ip} of the load balancer of {whose}",
+                (f"the gateway gets no ARP reply for {ip} (neighbour state {seen.neighbours[ip]})",),
+                ids,
+                look=_look(scene, whose),
+                mend=of_cluster(scene),
+            )
+        elif ids and not scene.view.blind and _each(scene, ids, _accepted):
+            yield Cause(
+                "balancer_silent",
+                f"the load balancer of {whose} accepts connections and sends nothing on",
+                (f"{ip} accepted every connection of the replay, no node saw one from it, no answer came",),
+                ids,
+                look=_look(scene, whose),
+                mend=of_cluster(scene),
+            )
+        elif ids and not scene.view.blind and _each(scene, ids, _ignored):
+            yield Cause(
+                "balancer_gone",
+                f"nothing answers at the address {ip} of the load balancer of {whose}",
+                (f"the replay's SYNs left the gateway for {ip}, and nothing came back, not even a RST",),
+                ids,
+                look=_look(scene, whose),
+                mend=of_cluster(scene),
+                weak=True,  # a rule before it may have dropped them
+            )
+        elif ids and _each(scene, ids, lambda one: one.refused):
+            yield Cause(
+                "no_configuration",
+                f"the load balancer of {whose} refuses connections: it has no configuration for them",
+                (f"{ip} answered every SYN of the replay by a RST",),
+                ids,
+                look=_look(scene, whose),
+                mend=of_cluster(scene),
+            )
+
+
+def _look(scene: Scene, whose: str) -> str:
+    """Shows the containers of the load balancers; elsewhere the object, with the events of its controller."""
+    kind, _, name = whose.partition(" ")
+    if scene.view.fenced:
+        return "docker ps --all --filter label=io.x-k8s.cloud-provider-kind.cluster"
+    return f"kubectl describe {kind.lower()} --all-namespaces --field-selector metadata.name={name}"
+
+
+def _asks(red: Red, ip: str) -> bool:
+    return red.target is not None and ip in (red.target.address, *red.target.ips)
+
+
+def _ignored(one: Try) -> bool:
+    """Whether its SYN left the gateway, no node saw it, and nothing answered."""
+    last = one.last("request")
+    out = last is not None and (last.node, last.direction) == (GATEWAY, "out")
+    return out and not one.trace.answer
+
+
+def _each(scene: Scene, ids: frozenset[str], holds: Callable[[Try], bool]) -> bool:
+    """Whether it holds of each failing try whose packets were seen, and of one of each red."""
+    for id in ids:
+        seen = [one for one in scene.known[id].failing if one.trace.hops]
+        if not seen or not all(map(holds, seen)):
+            return False
+    return True
+
+
+def _accepted(one: Try) -> bool:
+    """Whether the connection was established, and no node saw a packet of it."""
+    connected = isinstance(one.answer, curl.Answer) and one.answer.connected
+    return connected and all(hop.node == "gateway" for hop in one.trace.hops)

@@ -1,0 +1,56 @@
+"""A Pod gets requests and sends nothing back: its program hangs, or packets are lost inside the Pod."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from scripts.causes.commands import remade
+from scripts.causes.scene import Cause, Scene
+from scripts.evidence.trace import Trace
+
+
+def find(scene: Scene) -> Iterator[Cause]:
+    """Each Pod into which the replay's packets went and out of which no answer came.
+
+    It may wait for another Pod in its turn, so that it is told only where nothing else explains a red.
+    """
+    seen: dict[tuple[str, str], set[str]] = {}
+    for red in scene.reds:
+        for one in red.failing:
+            if (ip := _entered(one.trace)) and not any(one.ends):
+                said = _said(one.trace)
+                seen.setdefault((ip, said), set()).add(red.id)
+    for (ip, said), ids in seen.items():
+        pod = next((pod for pod in scene.view.snapshot.pods if pod.ip == ip), None)
+        if pod is None:
+            continue
+        yield Cause(
+            "pod_silent",
+            f"Pod {pod.name} does not answer requests that reach it: {said}",
+            (f"the replay's packets entered the Pod by its interface on {pod.node}; {said}",),
+            frozenset(ids),
+            node=pod.node,
+            look=f"kubectl -n {pod.namespace} logs {pod.name} --all-containers --tail 20",
+            mend=f"kubectl -n {pod.namespace} delete pod {pod.name}; {remade(scene)}",
+            weak=True,
+        )
+
+
+def _entered(trace: Trace) -> str:
+    """The IP of the Pod in which the request's way ended without an answer; empty if it ended elsewhere."""
+    requests = [hop for hop in trace.hops if hop.way == "request"]
+    replies = [hop for hop in trace.hops if hop.way == "reply"]
+    last = requests[-1] if requests else None
+    if last is None or last.interface.kind != "pod" or last.direction != "out":
+        return ""
+    ip = last.dst.rpartition(":")[0]
+    if any(hop.src.rpartition(":")[0] == ip for hop in replies) and trace.answer != "SYN ACK":
+        return ""
+    return ip if trace.answer in ("", "SYN ACK") else ""
+
+
+def _said(trace: Trace) -> str:
+    """What came out of it."""
+    if trace.answer == "SYN ACK":
+        return "its kernel accepted the connection, and its program sent no answer"
+    return "not even the connection was accepted or refused"

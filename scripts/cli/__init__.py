@@ -1,0 +1,1 @@
+"""podpath's commands, a file each: arguments in, text out, nothing else."""

@@ -1,0 +1,40 @@
+"""`scripts/images push`: pushes our images into a stack's registry, for nodes that podpath did not make."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from scripts.build.engine import ensure_engine
+from scripts.build.pushing import push_all
+from scripts.clusters.given.life import PUSHED
+from scripts.errors import EXIT_OK, UsageError
+from scripts.stack.profile import profile_of
+
+
+class Action(StrEnum):
+    """What is done with the images."""
+
+    PUSH = "push"
+
+
+def images(
+    action: Annotated[Action, typer.Argument(help="push: build the images, and push them.")],
+    stack: Annotated[str, typer.Argument(help="The stack that names the registry.")],
+) -> int:
+    """Builds our images, pushes them into the registry that the stack names, and keeps their digests."""
+    profile = profile_of(stack)
+    if profile.terms is None:
+        raise UsageError(f"the nodes of stack {stack} are made with our images: nothing has to be pushed.")
+    if not profile.terms.registry:
+        raise UsageError(f"stacks/{stack}.yaml names no registry: write one, as images name it.")
+    ensure_engine()
+    pushed = push_all(profile.terms.registry)
+    (profile.folder / PUSHED).write_text(json.dumps(pushed, indent=1))
+    for reference in pushed.values():
+        print(reference)
+    print(f"Next: scripts/up {stack}")
+    return EXIT_OK

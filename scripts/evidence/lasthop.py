@@ -1,0 +1,46 @@
+"""Where a request and its answer were last seen, and where they should have come next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from scripts.evidence.trace import Hop, Trace
+
+
+def last_seen(trace: Trace, owner: Callable[[str], str], node_of: Callable[[str], str]) -> str:
+    """One sentence. ``owner`` names who has an IP, ``node_of`` its node; both are empty for nobody."""
+    requests = [hop for hop in trace.hops if hop.way == "request"]
+    replies = [hop for hop in trace.hops if hop.way == "reply"]
+    if not requests:
+        return "the request was seen on no node"
+    if not replies:
+        return f"the request was last seen {_at(requests[-1])}; {_after(requests[-1], owner, node_of)}"
+    reached = f"the request reached {_end(requests[-1], owner)}"
+    answer = {"RST": "a refusal", "SYN ACK": "the connection's acceptance"}.get(trace.answer, "the answer")
+    back = replies[-1]
+    if (back.interface.kind == "pod" and back.direction == "out") or trace.answer == "RST":
+        return f"{reached}; {answer} came back and was last seen {_at(back)}"
+    return f"{reached}; {answer} was last seen {_at(back)}; {_after(back, owner, node_of)}"
+
+
+def _at(hop: Hop) -> str:
+    label = f" ({hop.interface.label})" if hop.interface.label else ""
+    way = "entering" if hop.direction == "in" else "leaving"
+    return f"{way} {hop.interface.name}{label} of {hop.node}, as {hop.src} → {hop.dst}"
+
+
+def _end(hop: Hop, owner: Callable[[str], str]) -> str:
+    return owner(hop.dst.rpartition(":")[0]) or hop.dst
+
+
+def _after(hop: Hop, owner: Callable[[str], str], node_of: Callable[[str], str]) -> str:
+    """Where it should have come next."""
+    ip = hop.dst.rpartition(":")[0]
+    there, whose = node_of(ip), owner(ip) or ip
+    if hop.direction == "out" and hop.interface.kind == "pod":
+        return f"{whose} sent no answer"
+    if hop.direction == "out" and hop.interface.kind in ("uplink", "tunnel"):
+        return f"it never came to {there or whose}" if there != hop.node else f"it never came to {whose}"
+    if there and there != hop.node:
+        return f"it never left {hop.node} towards {there}"
+    return f"it never reached {whose} on {hop.node}" if there else f"it never left {hop.node} towards {whose}"

@@ -1,0 +1,35 @@
+"""A Pod's network interface is down: the other end of its veth pair has no carrier."""
+
+from scripts.fault._acts import commands
+from scripts.fault._base import Act, Fault, Site, node_of
+
+
+def _acts(site: Site) -> list[Act]:
+    pod = site.pod("pitfalls", "lone")
+    veth = site.veth(pod)
+    return [
+        commands(
+            pod.node,
+            (("ip", "link", "set", "dev", veth, "down"),),
+            (("ip", "link", "set", "dev", veth, "up"),),
+            ("sh", "-c", f"! ip -o link show dev {veth} | grep -q '[<,]UP[,>]'"),
+            f"veth {veth} on {pod.node}",
+        )
+    ]
+
+
+FAULT = Fault(
+    what="the veth of Pod lone is down",
+    acts=_acts,
+    must={"K6-alive": "", "K6-there": "", "K8": "control-failed"},
+    may=("K6-nobody",),
+    cause="interface_down",
+    on=node_of("pitfalls", "lone"),
+    claims=("K6", "K8"),
+    symptom="One Pod is ready and silent.",
+    hints=(
+        "Claim K6 is red in both halves: does the Pod answer to anybody?",
+        "The request reaches its node: is it seen at the Pod's veth?",
+        "ip link show on that node: what is the state of each veth?",
+    ),
+)

@@ -1,0 +1,71 @@
+"""Checks a stack's kind configuration before anything is made.
+
+kind itself would refuse most of it, but only once everything that it needs is built.
+https://kind.sigs.k8s.io/docs/user/configuration/
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,48}")
+"""A cluster's name; a node's, such as NAME-control-plane, is a host name of at most 63 characters."""
+PATCHES = {"kubeadmConfigPatches": list, "kubeadmConfigPatchesJSON6902": list}
+CLUSTER: dict[str, type] = {
+    **{"kind": str, "apiVersion": str, "name": str, "provider": str, "nodes": list, "networking": dict},
+    **{"featureGates": dict, "runtimeConfig": dict, **PATCHES},
+    **{"containerdConfigPatches": list, "containerdConfigPatchesJSON6902": list},
+}
+NODE: dict[str, type] = {
+    **{"role": str, "image": str, "labels": dict, "extraMounts": list, "extraPortMappings": list, **PATCHES}
+}
+NETWORKING: dict[str, type] = {
+    **{"ipFamily": str, "apiServerPort": int, "apiServerAddress": str, "podSubnet": str},
+    **{"serviceSubnet": str, "disableDefaultCNI": bool, "kubeProxyMode": str, "dnsSearch": list},
+}
+ROLES = ("control-plane", "worker")
+WORDS = {str: "a text", int: "a number", bool: "true or false", list: "a list", dict: "a mapping"}
+
+
+def fault_of(config: Mapping[str, Any]) -> str:
+    """What is wrong with a kind configuration and what to write instead; empty where it is right."""
+    return next(_faults(config), "")
+
+
+def _faults(config: Mapping[str, Any]) -> Iterator[str]:
+    yield from _strange("", config, CLUSTER)
+    if NAME.fullmatch(str(config.get("name", ""))) is None:
+        yield f"`name` is {config.get('name', '')!r}: write a name of small letters, digits and dashes"
+    networking, nodes = config.get("networking", {}), config.get("nodes", [])
+    yield from _strange("networking.", networking, NETWORKING)
+    for name in ("podSubnet", "serviceSubnet"):
+        if not _is_range(written := networking.get(name, "")):
+            yield f"`networking.{name}` is {written!r}: write an address range, such as 10.244.0.0/16"
+    for number, node in enumerate(nodes):
+        if not isinstance(node, dict):
+            yield f"`nodes` holds {node!r}: write each node as `- role: worker`"
+        yield from _strange(f"nodes[{number}].", node, NODE)
+        if node.get("role", ROLES[0]) not in ROLES:
+            yield f"`nodes[{number}].role` is {node['role']!r}: write {' or '.join(ROLES)}"
+    if not any(node.get("role", ROLES[0]) == ROLES[0] for node in nodes):
+        yield f"`nodes` has no node with the role {ROLES[0]}: write one"
+
+
+def _strange(place: str, given: Mapping[Any, Any], known: Mapping[str, type]) -> Iterator[str]:
+    """Keys that kind does not know, and values of another type."""
+    for key, value in given.items():
+        if key not in known:
+            yield f"`{place}{key}` is unknown: choose from {', '.join(known)}"
+        elif not isinstance(value, known[key]) or (known[key] is int and isinstance(value, bool)):
+            yield f"`{place}{key}` is {value!r}: write {WORDS[known[key]]}"
+
+
+def _is_range(written: object) -> bool:
+    """Whether it is one or, for two families, several ranges separated by commas."""
+    try:
+        return bool([ipaddress.ip_network(one.strip()) for one in str(written).split(",")])
+    except ValueError:
+        return False
