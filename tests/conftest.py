@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from scripts import waiting
+from scripts import environment, waiting
 from scripts.checks import (
     converge,
     disconnect,
@@ -28,6 +29,18 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(200_000, 20, 20)
+
+
+@pytest.fixture(autouse=True)
+def own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a test makes harmless, and the proxies that it keeps for downloads, are gone after it."""
+    for name in ("_kept", "_before"):
+        monkeypatch.setattr(environment, name, {})
+    before = dict(os.environ)
+    yield
+    if os.environ != before:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 @pytest.fixture

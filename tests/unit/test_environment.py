@@ -16,12 +16,6 @@ PROXY = "http://proxy.example:3128"
 PLAIN = {"PATH": ":".join(["/bin", *environment.SBIN]), "HOME": "/root", **environment.SET}
 
 
-@pytest.fixture(autouse=True)
-def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing was taken yet."""
-    monkeypatch.setattr(environment, "_kept", {})
-
-
 @pytest.mark.parametrize(
     ("name", "stays", "kept"),
     [
