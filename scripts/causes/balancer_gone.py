@@ -10,17 +10,15 @@ from scripts.evidence import curl
 from scripts.evidence.world import GATEWAY
 
 UNANSWERED = ("FAILED", "INCOMPLETE")
+HEALTHZ = 10256
+"""kube-proxy's port that says whether its node is healthy."""
 
 
 def find(scene: Scene) -> Iterator[Cause]:
     """Each advertised address that the gateway gets no link-layer answer for, or that refuses."""
-    advertised: dict[str, str] = {}
-    for (_, name), service in scene.view.snapshot.services.items():
-        advertised |= dict.fromkeys(service.balancer_ips, f"Service {name}")
-    for kind, of in (("Ingress", scene.view.snapshot.ingresses), ("Gateway", scene.view.snapshot.gateways)):
-        advertised |= {ip: f"{kind} {name}" for (_, name), ips in of.items() for ip in ips}
     seen = scene.after.get("gateway")
-    for ip, whose in advertised.items():
+    for ip, (kind, (_, name)) in scene.view.snapshot.entrances.items():
+        whose = f"{kind} {name}"
         ids = scene.ids(red for red in scene.reds if bool(red.failing) and _asks(red, ip))
         if ids and seen and seen.neighbours.get(ip) in UNANSWERED:
             yield Cause(
@@ -31,7 +29,7 @@ def find(scene: Scene) -> Iterator[Cause]:
                 look=_look(scene, whose),
                 mend=of_cluster(scene),
             )
-        elif ids and not scene.view.blind and _each(scene, ids, _accepted):
+        elif ids and not scene.view.blind and _each(scene, ids, _accepted) and not _opens(scene, ip):
             yield Cause(
                 "balancer_silent",
                 f"the load balancer of {whose} accepts connections and sends nothing on",
@@ -59,6 +57,13 @@ def find(scene: Scene) -> Iterator[Cause]:
                 look=_look(scene, whose),
                 mend=of_cluster(scene),
             )
+
+
+def _opens(scene: Scene, ip: str) -> bool:
+    """Whether a node met a SYN of the load balancer, other than one that asks whether the node is healthy."""
+    healthy = {HEALTHZ} | {service["spec"].get("healthCheckNodePort") for service in scene.services}
+    asked = [one.destination for one in scene.passages if one.opens and one.source.rpartition(":")[0] == ip]
+    return any(int(one.rpartition(":")[2] or 0) not in healthy for one in asked)
 
 
 def _look(scene: Scene, whose: str) -> str:

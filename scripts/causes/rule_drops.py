@@ -45,7 +45,7 @@ def _named(scene: Scene, node: str, passage: Passage, rule: MetRule) -> Cause:
     clients = {end.rpartition(":")[0] for one in ended for end in (one.source, one.destination)}
     of_dns = {scene.node_of(ip) for ip in clients} - {""} if any(map(_asks_dns, ended)) else set[str]()
     explains = scene.ended_by(same) | scene.ids(
-        red for red in scene.reds if (looks_up(red) and red.node in of_dns) or red.chain & clients
+        red for red in scene.reds if (looks_up(red) and red.node in of_dns) or red.askers & clients
     )
     if not rule.text:
         return _policy(scene, node, rule, len(ended), explains)

@@ -86,8 +86,8 @@ class Red:
     target: Target | None = None
     tries: tuple[Try, ...] = ()
     path: str = "/"
-    chain: frozenset[str] = frozenset()
-    """Addresses of the Pods that ask each other on its behalf, where such a request failed."""
+    askers: frozenset[str] = frozenset()
+    """Addresses of who asks on its behalf: Pods that ask each other, if that failed; a load balancer."""
 
     @property
     def failing(self) -> list[Try]:

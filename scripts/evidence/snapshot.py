@@ -155,6 +155,13 @@ class Snapshot:
         return next((node.ip for node in self.nodes if node.name == name), "")
 
     @property
+    def entrances(self) -> dict[str, tuple[str, Key]]:
+        """Who advertises which address outside the cluster: by address its kind, and namespace and name."""
+        services = {key: service.balancer_ips for key, service in self.services.items()}
+        kinds = {"Service": services, "Ingress": self.ingresses, "Gateway": self.gateways}
+        return {ip: (kind, key) for kind, of in kinds.items() for key, ips in of.items() for ip in ips}
+
+    @property
     def boots(self) -> frozenset[str]:
         """The kernels that the nodes run on, as far as they are told: of one there is one clock."""
         return frozenset(node.boot for node in self.nodes if node.boot)

@@ -27,7 +27,7 @@ from scripts.runs.document import CauseRecord, DropRecord, ProbeRecord, ReplayRe
 from scripts.suite.ask import Session
 from scripts.suite.hoprules import rule_record, with_rules
 from scripts.suite.receipt import trace_record
-from scripts.suite.replay import Replayed, replay
+from scripts.suite.replay import Replayed, askers, replay
 from scripts.suite.tracing import wirings
 
 UNANSWERED = (Failure.TIMED_OUT, Failure.NO_ANSWER, Failure.REFUSED, Failure.BROKEN_CHAIN)
@@ -161,7 +161,7 @@ def scene_of(
             target=step.work.target if step else None,
             path=urlsplit(step.work.requests[0].url).path if step and step.work.requests else "/",
             tries=replayed.tries.get(one.id, ()),
-            chain=step.work.clients if step and one.failure is Failure.BROKEN_CHAIN else frozenset(),
+            askers=askers(step, one, session.view.snapshot) if step else frozenset(),
         )
 
     return Scene(

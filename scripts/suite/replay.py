@@ -88,7 +88,8 @@ def replay(
     clients = [pod for pod in view.clients() if pod.node not in view.silent]
     names = _names(reds)
     states = threads.submit(_states, session, "before")
-    marked = Marked(frozenset(pod.ip for pod in clients if names), _chained(reds))
+    openers = frozenset[str]().union(*(askers(step, record, view.snapshot) for step, record in reds))
+    marked = Marked(frozenset(pod.ip for pod in clients if names), openers)
     with (
         dropping(session.drops, view.stack, execute, threads, session.teller.raw) as dropped,
         monitoring(markers(view), execute, threads, session.teller.raw, marked) as passages,
@@ -192,10 +193,11 @@ def _names(reds: Iterable[tuple[Step, ProbeRecord]]) -> list[str]:
     return list(dict.fromkeys(name for name in asked if any(map(str.isalpha, name)) and "." in name))
 
 
-def _chained(reds: Iterable[tuple[Step, ProbeRecord]]) -> frozenset[str]:
-    """The Pods that ask each other on behalf of the reds of which such a request failed."""
-    broken = (step for step, record in reds if record.failure is Failure.BROKEN_CHAIN)
-    return frozenset(ip for step in broken for ip in step.work.clients)
+def askers(step: Step, record: ProbeRecord, snapshot: Snapshot) -> frozenset[str]:
+    """Who asks on behalf of a red: Pods that ask each other where such a request failed, a load balancer."""
+    asked = {step.work.target.address, *step.work.target.ips} if step.work.target else set[str]()
+    chained = step.work.clients if record.failure is Failure.BROKEN_CHAIN else frozenset[str]()
+    return chained | (asked & snapshot.entrances.keys())
 
 
 def _by_place(plan: _Plan) -> dict[Place, list[curl.Request]]:

@@ -75,13 +75,9 @@ def mend(profile: Profile, balance: Callable[[bool], bool]) -> bool:
 
 def advertised(seen: Snapshot) -> dict[str, str]:
     """Who advertises which address outside the cluster: address → its owner in words."""
-    services = {key: service.balancer_ips for key, service in seen.services.items()}
-    kinds = {"Service": services, "Ingress": seen.ingresses, "Gateway": seen.gateways}
     return {
         ip: f"{kind} {name} ({ip}, namespace {namespace})"
-        for kind, found in kinds.items()
-        for (namespace, name), ips in found.items()
-        for ip in ips
+        for ip, (kind, (namespace, name)) in seen.entrances.items()
     }
 
 
