@@ -13,21 +13,32 @@ from dataclasses import dataclass
 SERVICE = ("kube-system", "kube-dns")
 """The cluster's DNS Service, as every distribution names it for compatibility."""
 PATIENCE = 1.5
-"""Seconds for a reply."""
+"""Seconds for the replies of all servers, which are asked at the same time."""
 _PROGRAM = r"""
-use Socket; my ($name, @servers) = @ARGV;
+use Socket; use Time::HiRes "time"; my ($name, @servers) = @ARGV;
 my $question = join("", map { pack("C/a*", $_) } split(/\./, $name)) . pack("Cnn", 0, 1, 1);
+my (%at, %told);
 for my $server (@servers) {
   socket(my $s, AF_INET, SOCK_DGRAM, 17) or next;
   connect($s, sockaddr_in(53, inet_aton($server))) or next;
   send($s, pack("nnnnnn", $$ & 65535, 256, 1, 0, 0, 0) . $question, 0);
-  my $reply = ""; vec(my $bits = "", fileno($s), 1) = 1;
-  if (!select($bits, undef, undef, LIMIT)) { print "$server silent\n"; next }
-  if (!defined recv($s, $reply, 1500, 0)) { print "$server refused\n"; next }
-  my ($id, $flags) = unpack("nn", $reply);
-  my @ips; while ($reply =~ /\x00\x01\x00\x01.{4}\x00\x04(.{4})/gs) { push @ips, inet_ntoa($1) }
-  print "$server rcode=", $flags & 15, " ", join(",", @ips), "\n";
+  $at{$server} = $s; $told{$server} = "silent";
 }
+my $until = time + LIMIT;
+while (%at && (my $left = $until - time) > 0) {
+  my $bits = ""; vec($bits, fileno $_, 1) = 1 for values %at;
+  select($bits, undef, undef, $left) or last;
+  for my $server (grep { vec($bits, fileno $at{$_}, 1) } keys %at) {
+    $told{$server} = "refused";
+    if (defined recv($at{$server}, my $reply, 1500, 0)) {
+      my ($id, $flags) = unpack("nn", $reply);
+      my @ips; while ($reply =~ /\x00\x01\x00\x01.{4}\x00\x04(.{4})/gs) { push @ips, inet_ntoa($1) }
+      $told{$server} = "rcode=" . ($flags & 15) . " " . join(",", @ips);
+    }
+    delete $at{$server};
+  }
+}
+print "$_ $told{$_}\n" for keys %told;
 """.replace("LIMIT", f"{PATIENCE:g}")
 _LINE = re.compile(r"^(\S+) (silent|refused|rcode=(\d+) ?(\S*))$", re.MULTILINE)
 _CODES = {0: "NOERROR", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED"}

@@ -28,7 +28,6 @@ from scripts.suite.ask import Session
 from scripts.suite.hoprules import rule_record, with_rules
 from scripts.suite.receipt import trace_record
 from scripts.suite.replay import Replayed, askers, replay
-from scripts.suite.tracing import wirings
 
 UNANSWERED = (Failure.TIMED_OUT, Failure.NO_ANSWER, Failure.REFUSED, Failure.BROKEN_CHAIN)
 """Failures of which a request that is answered when it is sent again says that the first one was lost."""
@@ -69,15 +68,14 @@ def _found(
     begun: float,
     run_begun: float,
 ) -> events.CausesFound:
-    wired = wirings(session.view, kernel, session.execute)
     roots = [one for one in red if one.failure not in DERIVED]
-    replayed = replay(session, [(steps[one.id], one) for one in roots if one.id in steps], wired)
+    replayed = replay(session, [(steps[one.id], one) for one in roots if one.id in steps], kernel)
     explaining = events.PhaseStarted(events.Phase.EXPLAINING, time.monotonic() - run_begun, len(roots))
     session.teller.tell(explaining)
     scene = scene_of(session, {probe.id: probe for _, probe in probes}, steps, red, replayed, kernel)
     first, rest = ordered(found_in(roots_of(scene)), scene.reds)
     told = [*(record(cause) for cause in first), *(record(cause, warning=True) for cause in rest)]
-    names = directory_of(session.view, wired)
+    names = directory_of(session.view, replayed.wired)
     rules = {node: seen.rules for node, seen in kernel.nodes.items()}
 
     def retold(red: Red) -> ReplayRecord:

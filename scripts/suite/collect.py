@@ -20,6 +20,7 @@ from scripts.suite.ask import Harvest, Session, ask
 from scripts.suite.monitors import markers, monitoring
 from scripts.suite.plan import Plan
 from scripts.suite.tracing import places, trace_of, wirings
+from scripts.transport.background import at_once
 
 
 def kernels(session: Session, clients: Collection[str], name: str, rules_only: bool = False) -> Kernel:
@@ -71,16 +72,17 @@ def followed(session: Session, traced: Plan, harvest: Harvest, before: Kernel, r
         return Followed()
     begun = time.monotonic()
     view, execute, threads, raw = session.view, session.execute, session.threads, session.teller.raw
-    wired = wirings(view, before, execute)
+    wiring = threads.submit(wirings, view, before, execute)
     marking = markers(view, gateway=True) if rules else {}
     marked = openers_of(traced.steps, view)
-    with (
-        monitoring(marking, execute, threads, raw, marked) as passages,
-        capturing(places(view), execute, threads, raw) as captures,
-    ):
+    with at_once(
+        monitoring(marking, execute, threads, raw, marked),
+        capturing(places(view), execute, threads, raw),
+    ) as (passages, captures):
         asking = time.monotonic()
         ask(traced, session, harvest)
         asked = time.monotonic() - asking
+    wired = wiring.result()
     found = {step.probe.id: trace_of(step, view, captures, wired) for step in traced.steps}
     session.teller.later(events.EvidenceCollected("traces", time.monotonic() - begun - asked))
     return Followed(found, tuple(passages))

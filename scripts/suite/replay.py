@@ -20,6 +20,7 @@ from scripts.evidence.dnsask import DnsReply
 from scripts.evidence.dropreasons import Dropped
 from scripts.evidence.links import Wiring
 from scripts.evidence.nodestate import NodeState, read_state
+from scripts.evidence.nodeview import Kernel
 from scripts.evidence.ruletrace import Marked, Passage
 from scripts.evidence.snapshot import PodInfo, Snapshot
 from scripts.runs.document import ProbeRecord
@@ -27,8 +28,9 @@ from scripts.suite import replaydatagrams
 from scripts.suite.ask import Session
 from scripts.suite.dropping import dropping
 from scripts.suite.monitors import markers, monitoring
-from scripts.suite.tracing import places, trace_of
+from scripts.suite.tracing import places, trace_of, wirings
 from scripts.transport import frames
+from scripts.transport.background import at_once
 from scripts.transport.executor import Place, PodExecError
 
 TRIES, FEW = 8, 3
@@ -58,7 +60,10 @@ class Key(NamedTuple):
 
 @dataclass
 class Replayed:
-    """What the replay saw; ``tries`` are by red, ``sizes`` by red: which header sizes were answered."""
+    """What the replay saw; ``tries`` are by red, ``sizes`` by red: which header sizes were answered.
+
+    ``wired`` are the interfaces of every node and of the gateway.
+    """
 
     tries: dict[str, tuple[Try, ...]] = field(default_factory=dict)
     before: dict[str, NodeState] = field(default_factory=dict)
@@ -67,6 +72,7 @@ class Replayed:
     passages: tuple[Passage, ...] = ()
     dropped: tuple[Dropped, ...] = ()
     sizes: dict[str, dict[int, bool]] = field(default_factory=dict)
+    wired: dict[str, Wiring] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,9 +84,7 @@ class _Plan:
     steps: Mapping[Key, Step]
 
 
-def replay(
-    session: Session, reds: Sequence[tuple[Step, ProbeRecord]], wired: Mapping[str, Wiring]
-) -> Replayed:
+def replay(session: Session, reds: Sequence[tuple[Step, ProbeRecord]], kernel: Kernel) -> Replayed:
     """Asks the reds again, all at once. What fails on a node leaves its part empty; never raises."""
     found, plan = Replayed(), _planned(reds, session.view.snapshot)
     view, execute, threads = session.view, session.execute, session.threads
@@ -88,26 +92,28 @@ def replay(
     clients = [pod for pod in view.clients() if pod.node not in view.silent]
     names = _names(reds)
     states = threads.submit(_states, session, "before")
+    wiring = threads.submit(wirings, view, kernel, execute)
     openers = frozenset[str]().union(*(askers(step, record, view.snapshot) for step, record in reds))
     marked = Marked(frozenset(pod.ip for pod in clients if names), openers)
     with (
         dropping(session.drops, view.stack, execute, threads, session.teller.raw) as dropped,
-        monitoring(markers(view), execute, threads, session.teller.raw, marked) as passages,
+        at_once(
+            monitoring(markers(view), execute, threads, session.teller.raw, marked),
+            capturing(places(view), execute, threads, session.teller.raw),
+        ) as (passages, captures),
     ):
         found.before = states.result()
-        with capturing(places(view), execute, threads, session.teller.raw) as captures:
-            asking = [threads.submit(_asked, session, at, own) for at, own in _by_place(plan).items()]
-            looking = [threads.submit(_looked_up, session, pod, names) for pod in clients if names]
-            datagrams = replaydatagrams.ask(
-                session, [step for step, _ in reds if _asks_udp(step, view.snapshot)]
-            )
-            for future in asking:
-                answers |= future.result()
-            for lookup in looking:
-                found.lookups |= lookup.result()
-    found.after = _states(session, "after")
+        asking = [threads.submit(_asked, session, at, own) for at, own in _by_place(plan).items()]
+        looking = [threads.submit(_looked_up, session, pod, names) for pod in clients if names]
+        datagrams = replaydatagrams.ask(session, [step for step, _ in reds if _asks_udp(step, view.snapshot)])
+        for future in asking:
+            answers |= future.result()
+        for lookup in looking:
+            found.lookups |= lookup.result()
+        states = threads.submit(_states, session, "after")
+    found.after, found.wired = states.result(), wiring.result()
     found.passages, found.dropped = tuple(passages), tuple(dropped)
-    _joined(session, plan, answers, captures, wired, found)
+    _joined(session, plan, answers, captures, found)
     found.tries |= replaydatagrams.tries(datagrams, found.passages)
     session.teller.flush()
     return found
@@ -260,7 +266,6 @@ def _joined(
     plan: _Plan,
     answers: Mapping[str, curl.Answer | str],
     captures: Captures,
-    wired: Mapping[str, Wiring],
     found: Replayed,
 ) -> None:
     """Puts each try's answer, rules and packets together, under every red that sent it."""
@@ -276,8 +281,8 @@ def _joined(
         chosen = next((n for n, one in enumerate(own) if not one.passes), 0)
         if len(tries) < TRACED:
             step = plan.steps[key]
-            work = replace(step.work, requests=(requests[chosen],))
-            trace = trace_of(replace(step, work=work), session.view, captures, wired, requests[chosen].port)
+            one = replace(step, work=replace(step.work, requests=(requests[chosen],)))
+            trace = trace_of(one, session.view, captures, found.wired, requests[chosen].port)
             own[chosen] = replace(own[chosen], trace=trace)
         tries[key] = tuple(own)
     for id, key in plan.keys.items():
