@@ -82,7 +82,7 @@ def _ignored(one: Try) -> bool:
     """Whether its SYN left the gateway, no node saw it, and nothing answered."""
     last = one.last("request")
     out = last is not None and (last.node, last.direction) == (GATEWAY, "out")
-    return out and not one.trace.answer
+    return out and not one.trace.answer and not _connected(one)
 
 
 def _each(scene: Scene, ids: frozenset[str], holds: Callable[[Try], bool]) -> bool:
@@ -96,5 +96,8 @@ def _each(scene: Scene, ids: frozenset[str], holds: Callable[[Try], bool]) -> bo
 
 def _accepted(one: Try) -> bool:
     """Whether the connection was established, and no node saw a packet of it."""
-    connected = isinstance(one.answer, curl.Answer) and one.answer.connected
-    return connected and all(hop.node == "gateway" for hop in one.trace.hops)
+    return _connected(one) and all(hop.node == GATEWAY for hop in one.trace.hops)
+
+
+def _connected(one: Try) -> bool:
+    return isinstance(one.answer, curl.Answer) and one.answer.connected

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
-from scripts.causes.scene import Cause, Red, Scene, agent, crosses
+from scripts.causes.scene import Cause, Red, Scene, Try, agent, crosses
+from scripts.causes.told import looks_up
 from scripts.evidence.nodestate import NodeState
+from scripts.evidence.udpask import Echo
 
 FAILED = ("FAILED", "INCOMPLETE")
 
@@ -33,7 +36,7 @@ def find(scene: Scene) -> Iterator[Cause]:
             elif not device.up and (
                 pod or device.name in (bridge, "eth0") or device.kind in ("vxlan", "bridge")
             ):
-                yield _cause(
+                down = _cause(
                     scene,
                     node,
                     device.name,
@@ -42,6 +45,8 @@ def find(scene: Scene) -> Iterator[Cause]:
                     ("ip", "link", "set", device.name, "up"),
                     state,
                 )
+                behind = _behind(scene, node) if device.name == bridge else frozenset()
+                yield replace(down, explains=down.explains | behind)
             elif device.blocking and device.up and _is_up(state, device.master):
                 yield _cause(
                     scene,
@@ -52,6 +57,36 @@ def find(scene: Scene) -> Iterator[Cause]:
                     ("bridge", "link", "set", "dev", device.name, "state", "3"),
                     state,
                 )
+
+
+def _behind(scene: Scene, node: str) -> frozenset[str]:
+    """The reds whose packets need the bridge of a node's Pods, which is down: they are from or to such a Pod.
+
+    They ended on the node, whose route to the Pods is gone too, or a load balancer sent them there.
+    """
+    own = scene.view.snapshot.node_ip(node)
+    pods = {pod.ip for pod in scene.view.snapshot.pods if pod.node == node and pod.ip != own}
+    opened = {
+        one.source.rpartition(":")[0]
+        for one in scene.passages
+        if one.opens and one.destination.rpartition(":")[0] in pods
+    }
+
+    def ended(one: Try) -> bool:
+        if isinstance(one.answer, Echo):  # its packets are known by the rules that they met
+            met = {end.rpartition(":")[0] for way in one.passages for end in (way.source, way.destination)}
+            return bool(met & pods)
+        hop = one.last("reply") or one.last("request")
+        ends = {end.rpartition(":")[0] for end in (hop.src, hop.dst)} if hop else set[str]()
+        return hop is not None and hop.node == node and bool(ends & pods)
+
+    return scene.ids(
+        red
+        for red in scene.reds
+        if any(map(ended, red.failing))
+        or (red.failing and red.askers & opened)
+        or (looks_up(red) and red.place is not None and red.place.ip in pods)
+    )
 
 
 def _back(device: str, bridge: str, state: NodeState) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scripts.causes.scene import Scene
+from scripts.causes.scene import Red, Scene
 from scripts.checks.verdict import Failure
 from scripts.evidence.links import Address, Route, Wiring
 from scripts.evidence.netfilter import read_ruleset
@@ -16,6 +16,7 @@ from scripts.evidence.nodestate import Device, NodeState
 from scripts.evidence.nodeview import Kernel, NodeView
 from scripts.suite.causes import found_in
 from tests.unit import atlas
+from tests.unit.atlas import BALANCER_IP
 from tests.unit.scenes import (
     ASKED,
     FAR,
@@ -23,6 +24,7 @@ from tests.unit.scenes import (
     PASSED,
     RULES,
     ask,
+    at,
     found,
     honest,
     hop,
@@ -229,3 +231,35 @@ def found_all(seen: Scene) -> list[str]:
 def test_a_state_that_could_not_be_read_is_no_evidence() -> None:
     unread = {node: NodeState(problem="no exec") for node in atlas.NODES}
     assert found_all(scene(LOST_THERE, replace(MASKED, id="E1"), before=unread, after=unread)) == []
+
+
+TURNED = ask(
+    hop("worker-a eth0 in", src="10.244.2.9:20000"), hop("worker-a eth0 out", src="10.244.2.9:20000")
+)
+THERE = "10.244.1.3"
+
+
+@pytest.mark.parametrize(
+    ("one", "met", "explained"),
+    [
+        (red(TURNED, place=at("client-b")), (), True),
+        (
+            red(ask(hop("worker-b eth0 in", src=FAR)), place=at("client-b"), target=to_pod("blog-1")),
+            (),
+            False,
+        ),
+        (red(ask(), place=OUTSIDE, askers=frozenset({BALANCER_IP})), (THERE,), True),
+        (red(ask(), place=OUTSIDE, askers=frozenset({BALANCER_IP})), ("10.244.2.3",), False),
+        (red(ask(), place=OUTSIDE), (THERE,), False),
+    ],
+)
+def test_a_bridge_that_is_down_explains_what_needs_the_pods_behind_it(
+    one: Red, met: tuple[str, ...], explained: bool
+) -> None:
+    down = states(worker_a=with_device("worker-a", "cbr0", up=False))
+    sent = tuple(
+        way(rule("-j ACCEPT", "ACCEPT"), node="worker-b", src=f"{BALANCER_IP}:41000", dst=f"{ip}:80")
+        for ip in met
+    )
+    (cause,) = found(scene(one, after=down, passages=sent), "interface_down")
+    assert (one.id in cause.explains) is explained

@@ -335,3 +335,27 @@ def test_a_symptom_alone_names_nothing() -> None:
                 lost = ask(hop("worker-a cbr0 in", dst=ASKED))
                 seen = red(lost, failure=failure, target=target, place=place)
                 assert found_in(scene(seen)) == [], failure
+
+
+def test_a_balancer_whose_connection_a_node_met_is_not_silent() -> None:
+    opening = way(rule("-j ACCEPT", "ACCEPT"), src=f"{BALANCER_IP}:41000", dst=POD)
+    health = replace(opening, destination="172.18.0.2:10256")
+    assert not found(scene(TAKEN, passages=(opening,)), "balancer_silent")
+    assert found(scene(TAKEN, passages=(health,)), "balancer_silent")
+
+
+def test_a_balancer_that_answers_by_an_error_is_not_gone() -> None:
+    refused_by_nobody = red(ask(GATE), place=OUTSIDE, target=BALANCED)
+    answered_503 = red(
+        ask(GATE, said=answer(0, http_code=503, local_port=20000)), place=OUTSIDE, target=BALANCED
+    )
+    assert found(scene(refused_by_nobody), "balancer_gone")
+    assert not found(scene(answered_503), "balancer_gone")
+
+
+def test_a_rule_that_ends_what_a_balancer_sends_explains_who_asks_the_balancer() -> None:
+    met = way(DROP, src=f"{BALANCER_IP}:41000", dst=POD)
+    through = red(ask(GATE), place=OUTSIDE, target=BALANCED, askers=frozenset({BALANCER_IP}))
+    beside = red(id="I2-80", place=OUTSIDE)
+    (cause,) = found(scene(through, beside, passages=(met,)), "rule_drops")
+    assert cause.explains == {through.id}
