@@ -22,10 +22,13 @@ GO_VERSION = (1, 26)
 GO_PACKAGE = Path(__file__).with_name("go.txt")
 
 KUBERNETES_VERSION = "v1.37.2"
-KIND_NODE_IMAGE = (
-    "kindest/node:v1.37.0@sha256:a1ed56cfb0e7b93589bdf97c8cd566405a265939e3620fc4f5de89adff580ae5"
-)
+KIND_NODE_TAG = "kindest/node:v1.37.0"
+KIND_NODE_IMAGE = f"{KIND_NODE_TAG}@sha256:a1ed56cfb0e7b93589bdf97c8cd566405a265939e3620fc4f5de89adff580ae5"
 """The default node image of the pinned kind (pkg/apis/config/defaults/image.go)."""
+CLOUD_PROVIDER_IMAGE = "registry.k8s.io/cloud-provider-kind/cloud-controller-manager:v0.10.0"
+FLANNELD_IMAGE = "flannel/flannel:v0.26.7"
+CNI_FLANNEL_IMAGE = "flannel/flannel-cni-plugin:v1.6.2-flannel1"
+"""The one in that flannel's own manifest (Documentation/kube-flannel.yml)."""
 ETCD_TAG = "registry.k8s.io/etcd:3.7.0-0"
 COREDNS_TAG = "registry.k8s.io/coredns/coredns:v1.14.6"
 PAUSE_TAG = "registry.k8s.io/pause:3.10"
@@ -125,23 +128,6 @@ _NEW_SIGNATURE = (
     ("pkg/controller/controller.go", "5, // workers", "5, // workers\n1, // for status updates"),
 )
 """The node controller of Kubernetes 1.37 takes one more number."""
-_ONE_CLUSTER = (
-    ("pkg/controller/controller.go", '"net/http"', '"net/http"\n"os"\n"slices"'),
-    (
-        "pkg/controller/controller.go",
-        "clusters, err := c.kind.List()",
-        "clusters, err := c.kind.List()\n"
-        'strange := func(one string) bool { return one != os.Getenv("PODPATH_CLUSTER") }\n'
-        "clusters = slices.DeleteFunc(clusters, strange)",
-    ),
-    (
-        "pkg/controller/controller.go",
-        "container.ListByLabel(constants.NodeCCMLabelKey)",
-        'container.ListByLabel(constants.NodeCCMLabelKey + "=" + os.Getenv("PODPATH_CLUSTER"))',
-    ),
-)
-"""Unpatched, it serves every kind cluster on the machine and removes the containers of all of them when it
-exits; ours does so only for the cluster that PODPATH_CLUSTER names."""
 _WITHOUT_API = (
     ("cmd/pulumi/pulumi.go", f'"{_PULUMI}/pkg/v3/cmd/pulumi/cloud"', ""),
     ("cmd/pulumi/pulumi.go", "cloud.NewAPICmd(),", ""),
@@ -174,7 +160,7 @@ TOOLS: tuple[Tool, ...] = (
         SHARED,
         "sigs.k8s.io/cloud-provider-kind",
         ("balancer",),
-        patches=(*_NEW_SIGNATURE, *_ONE_CLUSTER),
+        patches=_NEW_SIGNATURE,
     ),
     Tool(
         "pulumi",

@@ -17,12 +17,14 @@ from scripts.build import clitools
 from scripts.build.engine import lacks_sys_resource, may_install, refusal
 from scripts.build.enginefacts import engine_facts
 from scripts.build.engineplace import place_trouble, system_trouble
+from scripts.build.registries import Registries
 from scripts.cli._arguments import Stack
 from scripts.cli._features import features
 from scripts.clusters.given.access import enter, terms_of
 from scripts.clusters.given.roles import lacking, rules_of
 from scripts.clusters.kind import balancer, nodes
 from scripts.clusters.kind.hostlook import INOTIFY_COUNTED, MORE_INOTIFY, free_inotify
+from scripts.clusters.kind.supply import Way, supplies
 from scripts.errors import EXIT_ENVIRONMENT, EXIT_OK, PodpathError
 from scripts.paths import cache
 from scripts.stack.profile import Profile, profile_of
@@ -51,7 +53,7 @@ def doctor(stack: Stack = "kind") -> int:
     elif (here := system()).state == "missing":  # the others look at Linux
         found = [here]
     else:
-        found = [here, *(look() for look in LOOKS), *_stack(profile)]
+        found = [here, *(look() for look in LOOKS), *_supplies(profile), *_stack(profile)]
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("", "what", "seen", "what to do"):
         table.add_column(column, overflow="fold")
@@ -176,10 +178,10 @@ def kernel() -> Finding:
 
 
 def tools() -> Finding:
-    """The command line tools: from PATH, cached, or still to be built."""
-    wanting = clitools.missing_cli_tools()
+    """The command line tools that a given cluster needs: from PATH, cached, or still to be built."""
+    wanting = clitools.missing_deploying_tools()
     if not wanting:
-        return Finding("tools", "ok", "kind, pulumi, kubectl and cloud-provider-kind are there")
+        return Finding("tools", "ok", "pulumi, its Kubernetes provider and kubectl are there")
     return Finding(
         "tools",
         "note",
@@ -196,7 +198,6 @@ LOOKS: tuple[Callable[[], Finding], ...] = (
     cgroups,
     inotify,
     kernel,
-    tools,
 )
 
 
@@ -223,6 +224,17 @@ def _given(profile: Profile) -> list[Finding]:
 
 def _features(profile: Profile) -> list[Finding]:
     return [Finding(one.name, "ok" if one.there else "note", one.reason) for one in features(profile)]
+
+
+def _supplies(profile: Profile) -> list[Finding]:
+    """How each thing comes that the stack needs, by an Engine that can be asked for it."""
+    if place_trouble() or refusal() is not None:
+        why = "scripts/up pulls them where a registry is in reach, else builds them"
+        return [Finding("tools and images", "note", "no Docker Engine to ask for them", why)]
+    return [
+        Finding(one.thing, "ok" if one.way is Way.THERE else "note", one.told, one.advice)
+        for one in supplies(profile, Registries())
+    ]
 
 
 def _stack(profile: Profile) -> list[Finding]:

@@ -32,6 +32,9 @@ def up(
     yes: Annotated[
         bool, typer.Option("--yes", help="Change a cluster that podpath did not make without asking.")
     ] = False,
+    build: Annotated[
+        bool, typer.Option("--build", help="Build what can be built, even where it could be pulled.")
+    ] = False,
     verbose: Verbose = False,
 ) -> int:
     """Takes a bare machine to a verdict: tools, cluster, images, pulumi up, probes, report."""
@@ -46,7 +49,11 @@ def up(
         if fresh:
             provider.tear_down(profile, at_once=True)
         changed = provider.bring_up(
-            profile, chosen, lambda: restore_alone(profile, exercises=True, sweep=True), suspect=red
+            profile,
+            chosen,
+            lambda: restore_alone(profile, exercises=True, sweep=True),
+            suspect=red,
+            build=build,
         )
         if changed:
             (profile.folder / GREEN).unlink(missing_ok=True)

@@ -25,15 +25,6 @@ def image_id(tag: str) -> str | None:
     return docker("image", "inspect", "--format", "{{.Id}}", tag, check=False) or None
 
 
-def pulled(image: str, timeout: float | None = None) -> bool:
-    """Whether Docker could pull ``image`` within ``timeout`` seconds."""
-    try:
-        docker("pull", "--quiet", image, timeout=timeout)
-    except PodpathError:
-        return False
-    return True
-
-
 @contextmanager
 def container_of(image: str, *options: str) -> Iterator[str]:
     """A container of ``image`` that idles while the block runs, and is gone with its volumes after it."""
@@ -44,6 +35,15 @@ def container_of(image: str, *options: str) -> Iterator[str]:
         yield name
     finally:
         docker("rm", "--force", "--volumes", name, check=False)
+
+
+def copy_from(image: str, path: str, target: Path) -> None:
+    """Copies a file out of an image, of which nothing is run."""
+    made = docker("create", image, "/none")  # an image of files alone names no program
+    try:
+        docker("cp", "--follow-link", f"{made}:{path}", target)
+    finally:
+        docker("rm", made, check=False)
 
 
 def import_program(program: Path, tag: str) -> None:

@@ -25,6 +25,7 @@ import yaml
 from scripts.build.engine import ensure_engine, lacks_sys_resource
 from scripts.build.gobuild import build
 from scripts.build.nodeimage import plain_image
+from scripts.build.registries import Registries
 from scripts.build.toolset import KIND_NODE_IMAGE, group
 from scripts.build.workloads import build_all
 from scripts.paths import ROOT, STATE, private_folder
@@ -62,7 +63,7 @@ def up(workers: int = 2) -> Path:
         _network(images["node-agent"])
         _registry(images["base"])
     with step(f"kind create cluster --name {NAME}"):
-        image = plain_image(images["node-agent"])
+        image = plain_image(images["node-agent"], Registries())
         admin = folder / "admin"
         config = json.dumps(_config(workers, own_network=image != KIND_NODE_IMAGE))
         create = ["create", "cluster", "--name", NAME, "--image", image, "--config", "-"]
