@@ -1,7 +1,8 @@
 """Which images can be pulled now, as the Docker Engine sees it, and pulling them.
 
-Each image is asked for once in a command. Where the network is cut off, that takes ``PATIENCE`` at most: a
-registry that said nothing within it is not asked again.
+What Docker has already, by ``docker load`` or an earlier pull, is not pulled again. Each image is asked for
+once in a command. Where the network is cut off, that takes ``PATIENCE`` at most: a registry that said nothing
+within it is not asked again.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from functools import cached_property
 from scripts.build.engineplace import socket
 from scripts.errors import PodpathError
 from scripts.progress import step
-from scripts.transport.docker import docker
+from scripts.transport.docker import docker, image_id
 from scripts.transport.engineapi import registry_status
 
 PATIENCE = 5.0
 """Seconds in which a registry has to answer before anything is pulled from it."""
 PULL_SECONDS = 1800.0
 """The deadline of one pull: 600 MB at 3 Mbit/s."""
+THERE = 200
 LIMITED = (401, 403, 429)
 """Statuses of a registry that answers, but not to somebody without credentials, as which it is asked."""
 ABSENT = 404
@@ -37,7 +39,9 @@ class Registries:
     def ask(self, images: Iterable[str]) -> None:
         """Asks for these images at the same time, so that ``has`` knows them."""
         wanted = [] if self.off else [image for image in {*images} if image not in self._statuses]
-        asked = [image for image in wanted if host_of(image) not in self._silent]
+        self._statuses.update(dict.fromkeys(filter(image_id, wanted), THERE))
+        unknown = [image for image in wanted if image not in self._statuses]
+        asked = [image for image in unknown if host_of(image) not in self._silent]
         if not asked:
             return
         where = socket()
@@ -51,7 +55,7 @@ class Registries:
         self.ask([image])
         status = self._statuses.get(image, 0)
         # An engine before 24 does not ask the official registry for what its mirror has not, but pulls it.
-        return status == 200 or status in LIMITED or (status == ABSENT and self.mirrored)
+        return status == THERE or status in LIMITED or (status == ABSENT and self.mirrored)
 
     @cached_property
     def mirrored(self) -> bool:
@@ -59,9 +63,11 @@ class Registries:
         return bool(json.loads(docker("info", "--format", "{{json .RegistryConfig.Mirrors}}") or "null"))
 
     def pulled(self, image: str) -> bool:
-        """Pulls the image where a registry in reach has it; whether that went well."""
+        """Whether Docker has the image, by pulling it where a registry in reach has it."""
         if not self.has(image):
             return False
+        if image_id(image):
+            return True
         try:
             with step(f"pull {image.partition('@')[0]}"):
                 docker("pull", "--quiet", image, timeout=PULL_SECONDS)

@@ -46,9 +46,12 @@ def copy_from(image: str, path: str, target: Path) -> None:
         docker("rm", made, check=False)
 
 
-def import_program(program: Path, tag: str) -> None:
-    """An image with one program and nothing else: /usr/local/bin/<name>, which is also its entrypoint."""
-    inside = f"usr/local/bin/{program.name}"
+def import_program(program: Path, tag: str, path: str = "") -> None:
+    """An image with one program and nothing else, which is also its entrypoint.
+
+    It is at /usr/local/bin/<name>, or at ``path``.
+    """
+    inside = path.lstrip("/") or f"usr/local/bin/{program.name}"
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as archive:
         entry = tarfile.TarInfo(inside)

@@ -20,6 +20,7 @@ DOCKER = """#!/bin/sh
 echo "$@" >> "$FAKE_LOG"
 case "$1 $2" in
     "info --format") echo "$FAKE_MIRRORS" ;;
+    "image inspect") [ "$5" != "$FAKE_LOCAL" ] || echo sha256:0a1b ;;
     pull*) [ -z "$FAKE_REFUSES" ] ;;
 esac
 """
@@ -64,7 +65,7 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     (tmp_path / "docker").write_text(DOCKER)
     (tmp_path / "docker").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    for name in ("LOG", "MIRRORS", "REFUSES"):
+    for name in ("LOG", "MIRRORS", "REFUSES", "LOCAL"):
         monkeypatch.setenv(f"FAKE_{name}", str(tmp_path / "log") if name == "LOG" else "")
     monkeypatch.setattr(module, "socket", lambda: str(tmp_path / "engine"))
     with Engine(tmp_path / "engine") as server:
@@ -131,11 +132,20 @@ def test_only_what_is_in_reach_is_pulled(
 ) -> None:
     assert Registries().pulled("a/b:200") and not Registries().pulled("a/b:500")
     asked = (tmp_path / "log").read_text().splitlines()
-    assert asked == ["pull --quiet a/b:200"]
+    assert [line for line in asked if line.startswith("pull")] == ["pull --quiet a/b:200"]
     assert "✓ pull a/b:200" in capsys.readouterr().err
     monkeypatch.setenv("FAKE_REFUSES", "yes")
     assert not Registries().pulled("a/b:200")
     assert "✗ pull a/b:200" in capsys.readouterr().err
+
+
+def test_what_docker_has_is_not_pulled_and_nobody_is_asked_for_it(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_LOCAL", "a/b:500")
+    registries = Registries()
+    assert registries.has("a/b:500") and registries.pulled("a/b:500") and engine.asked == []
+    assert "pull" not in (tmp_path / "log").read_text()
 
 
 @pytest.mark.parametrize(
