@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -24,7 +24,7 @@ from scripts.clusters.given.access import enter, terms_of
 from scripts.clusters.given.roles import lacking, rules_of
 from scripts.clusters.kind import balancer, nodes
 from scripts.clusters.kind.hostlook import INOTIFY_COUNTED, MORE_INOTIFY, free_inotify
-from scripts.clusters.kind.supply import Way, supplies
+from scripts.clusters.kind.supply import Supply, Way, supplies
 from scripts.errors import EXIT_ENVIRONMENT, EXIT_OK, PodpathError
 from scripts.paths import cache
 from scripts.stack.profile import Profile, profile_of
@@ -32,7 +32,8 @@ from scripts.stack.profile import Profile, profile_of
 State = Literal["ok", "note", "missing"]
 MARKS = {"ok": "[green]✓[/green]", "note": "[yellow]–[/yellow]", "missing": "[red]✗[/red]"}
 INOTIFY_ROOMY = 512  # kind's known issues: "Pod errors due to too many open files"
-FREE_GIB = 12
+FREE_GIB, PULLED_GIB = 12, 6
+"""Where programs are built, and where everything is pulled or there."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ def doctor(stack: Stack = "kind") -> int:
     elif (here := system()).state == "missing":  # the others look at Linux
         found = [here]
     else:
-        found = [here, *(look() for look in LOOKS), *_supplies(profile), *_stack(profile)]
+        things = _supplies(profile)
+        found = [here, *(look() for look in LOOKS), disk(things), *_shown(things), *_stack(profile)]
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("", "what", "seen", "what to do"):
         table.add_column(column, overflow="fold")
@@ -89,16 +91,16 @@ def machine() -> Finding:
     )
 
 
-def disk() -> Finding:
-    """Free space where tools and images go."""
+def disk(things: Sequence[Supply] | None) -> Finding:
+    """Free space where tools and images go: more where some are built, or where that is not known."""
     folder = next(parent for parent in [cache(), *cache().parents] if parent.exists())
     free = shutil.disk_usage(folder).free / 2**30
-    enough = free >= FREE_GIB
+    needed = FREE_GIB if things is None or any(one.compiled for one in things) else PULLED_GIB
     return Finding(
         "disk",
-        "ok" if enough else "missing",
+        "ok" if free >= needed else "missing",
         f"{free:.0f} GiB free in {folder}",
-        "" if enough else f"make {FREE_GIB} GiB free",
+        "" if free >= needed else f"make {needed} GiB free",
     )
 
 
@@ -192,7 +194,6 @@ def tools() -> Finding:
 
 LOOKS: tuple[Callable[[], Finding], ...] = (
     machine,
-    disk,
     engine,
     capabilities,
     cgroups,
@@ -226,15 +227,17 @@ def _features(profile: Profile) -> list[Finding]:
     return [Finding(one.name, "ok" if one.there else "note", one.reason) for one in features(profile)]
 
 
-def _supplies(profile: Profile) -> list[Finding]:
-    """How each thing comes that the stack needs, by an Engine that can be asked for it."""
-    if place_trouble() or refusal() is not None:
+def _supplies(profile: Profile) -> list[Supply] | None:
+    """How each thing comes that the stack needs; None where no Engine can be asked for it."""
+    return None if place_trouble() or refusal() is not None else supplies(profile, Registries())
+
+
+def _shown(things: Sequence[Supply] | None) -> list[Finding]:
+    if things is None:
         why = "scripts/up pulls them where a registry is in reach, else builds them"
         return [Finding("tools and images", "note", "no Docker Engine to ask for them", why)]
-    return [
-        Finding(one.thing, "ok" if one.way is Way.THERE else "note", one.told, one.advice)
-        for one in supplies(profile, Registries())
-    ]
+    states: dict[Way, State] = {Way.THERE: "ok", Way.PULLED: "note", Way.BUILT: "note"}
+    return [Finding(one.thing, states[one.way], one.told, one.advice) for one in things]
 
 
 def _stack(profile: Profile) -> list[Finding]:

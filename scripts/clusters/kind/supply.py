@@ -51,6 +51,11 @@ class Supply:
     advice: str = ""
 
     @property
+    def compiled(self) -> bool:
+        """Whether that takes Go, and room for what it keeps."""
+        return self.way is Way.BUILT and self.source == MODULES
+
+    @property
     def told(self) -> str:
         """The way and what it costs, in words."""
         if self.way is Way.THERE:
