@@ -15,6 +15,15 @@ from pathlib import Path
 from typing import Literal
 
 from scripts.build.contenthash import folder_hash
+from scripts.build.patches import (
+    NEW_SIGNATURE,
+    ONLY_OBJECTS,
+    PROVIDER,
+    PULUMI,
+    WITHOUT_API,
+    Patch,
+    without,
+)
 
 MODULES = Path(__file__).with_name("modules")
 GO_VERSION = (1, 26)
@@ -48,10 +57,6 @@ _KUBERNETES_STAMPS = tuple(
         "buildDate": "1970-01-01T00:00:00Z",
     }.items()
 )
-
-
-Patch = tuple[str, str, str]
-"""A file of the tool's own module, a text that occurs in it once, and its replacement."""
 
 
 @dataclass(frozen=True)
@@ -110,45 +115,12 @@ def _kubernetes(name: str, *groups: Group) -> Tool:
     return Tool(name, SHARED, f"k8s.io/kubernetes/cmd/{name}", groups, stamps=_KUBERNETES_STAMPS)
 
 
-def _without(file: str, *imports: str) -> tuple[Patch, ...]:
-    """Removes plugins that podpath never uses and whose SDKs take long to compile."""
-    return tuple((file, f'_ "{path}"', "") for path in imports)
-
-
 SHARED = "shared"
 _CONTAINERD = "github.com/containerd/containerd/v2/cmd"
-_PULUMI = "github.com/pulumi/pulumi"
-_PROVIDER = "github.com/pulumi/pulumi-kubernetes/provider/v4"
 _CNI = "github.com/containernetworking/plugins/plugins"
 _COREDNS = "github.com/coredns/coredns"
 _FLANNEL = "github.com/flannel-io/flannel"
 _REGISTRY = "github.com/distribution/distribution/v3"
-
-_NEW_SIGNATURE = (
-    ("pkg/controller/controller.go", "5, // workers", "5, // workers\n1, // for status updates"),
-)
-"""The node controller of Kubernetes 1.37 takes one more number."""
-_WITHOUT_API = (
-    ("cmd/pulumi/pulumi.go", f'"{_PULUMI}/pkg/v3/cmd/pulumi/cloud"', ""),
-    ("cmd/pulumi/pulumi.go", "cloud.NewAPICmd(),", ""),
-)
-"""`pulumi api` calls Pulumi's own service; its OpenAPI library is a fifteenth of all the code to compile."""
-_CONSTRUCT = "pkg/provider/provider_construct.go"
-_ONLY_OBJECTS = (
-    ("pkg/await/await.go", "structured-merge-diff/v4/", "structured-merge-diff/v6/"),
-    ("pkg/gen/schema.go", "Provider: pschema.ResourceSpec{", "Provider: &pschema.ResourceSpec{"),
-    ("cmd/pulumi-resource-kubernetes/main.go", "schema-embed.json", "schema.json"),
-    ("cmd/pulumi-resource-kubernetes/main.go", "terraform-mapping-embed.json", "terraform-mapping.json"),
-    (_CONSTRUCT, f'providerhelmv4 "{_PROVIDER}/pkg/provider/helm/v4"', ""),
-    (_CONSTRUCT, f'providerkustomizev2 "{_PROVIDER}/pkg/provider/kustomize/v2"', ""),
-    (_CONSTRUCT, f'provideryamlv2 "{_PROVIDER}/pkg/provider/yaml/v2"', ""),
-    (_CONSTRUCT, '"kubernetes:yaml/v2:ConfigFile":     provideryamlv2.NewConfigFileProvider,', ""),
-    (_CONSTRUCT, '"kubernetes:yaml/v2:ConfigGroup":    provideryamlv2.NewConfigGroupProvider,', ""),
-    (_CONSTRUCT, '"kubernetes:helm.sh/v4:Chart":       providerhelmv4.NewChartProvider,', ""),
-    (_CONSTRUCT, '"kubernetes:kustomize/v2:Directory": providerkustomizev2.NewDirectoryProvider,', ""),
-)
-"""Uses two names as newer modules spell them, and the schema file that the module has (without its version).
-Leaves out Helm charts and YAML files: they need the whole Go SDK (66 packages, ten minutes to compile)."""
 
 _BUCKETS = ("azure", "gcs", "middleware/cloudfront", "s3-aws")
 """Where the registry of the tests never keeps an image."""
@@ -160,26 +132,26 @@ TOOLS: tuple[Tool, ...] = (
         SHARED,
         "sigs.k8s.io/cloud-provider-kind",
         ("balancer",),
-        patches=_NEW_SIGNATURE,
+        patches=NEW_SIGNATURE,
     ),
     Tool(
         "pulumi",
         SHARED,
-        f"{_PULUMI}/pkg/v3/cmd/pulumi",
+        f"{PULUMI}/pkg/v3/cmd/pulumi",
         ("pulumi",),
-        stamps=(f"-X {_PULUMI}/sdk/v3/go/common/version.Version=v3.259.0",),
-        patches=_WITHOUT_API,
+        stamps=(f"-X {PULUMI}/sdk/v3/go/common/version.Version=v3.259.0",),
+        patches=WITHOUT_API,
     ),
     Tool(
         "pulumi-language-python",
         "pulumi-language-python",
-        f"{_PULUMI}/sdk/v3/python/cmd/pulumi-language-python",
+        f"{PULUMI}/sdk/v3/python/cmd/pulumi-language-python",
         ("pulumi",),
     ),
     Tool(
         "pulumi-language-python-exec",
         "pulumi-language-python",
-        f"{_PULUMI}/sdk/v3/python/cmd/pulumi-language-python-exec",
+        f"{PULUMI}/sdk/v3/python/cmd/pulumi-language-python-exec",
         ("pulumi",),
         recipe="copy",
         beside="pulumi-language-python",
@@ -187,9 +159,9 @@ TOOLS: tuple[Tool, ...] = (
     Tool(
         "pulumi-resource-kubernetes",
         SHARED,
-        f"{_PROVIDER}/cmd/pulumi-resource-kubernetes",
+        f"{PROVIDER}/cmd/pulumi-resource-kubernetes",
         ("provider",),
-        patches=_ONLY_OBJECTS,
+        patches=ONLY_OBJECTS,
     ),
     _kubernetes("kubectl", "kubectl", "node"),
     _kubernetes("kubeadm", "node"),
@@ -209,7 +181,7 @@ TOOLS: tuple[Tool, ...] = (
         SHARED,
         _COREDNS,
         ("node",),
-        patches=_without(
+        patches=without(
             "core/plugin/zplugin.go",
             f"{_COREDNS}/plugin/azure",
             f"{_COREDNS}/plugin/clouddns",
@@ -222,7 +194,7 @@ TOOLS: tuple[Tool, ...] = (
         SHARED,
         _FLANNEL,
         ("network",),
-        patches=_without(
+        patches=without(
             "main.go",
             f"{_FLANNEL}/pkg/backend/alloc",
             f"{_FLANNEL}/pkg/backend/tencentvpc",
@@ -236,7 +208,7 @@ TOOLS: tuple[Tool, ...] = (
         "registry",
         f"{_REGISTRY}/cmd/registry",
         ("registry",),
-        patches=_without(
+        patches=without(
             "cmd/registry/main.go",
             *(f"{_REGISTRY}/registry/storage/driver/{name}" for name in _BUCKETS),
         ),

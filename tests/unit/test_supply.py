@@ -14,7 +14,7 @@ from scripts.build.toolset import KIND_NODE_IMAGE, group
 from scripts.clusters.kind import balancer, supply
 from scripts.clusters.kind.supply import Supply, Way, duration, summary, supplies
 from scripts.stack.profile import Profile
-from tests.unit.test_published import Reach
+from tests.unit.reach import Reach
 
 THINGS = ["kind", "pulumi", "kubectl", "pulumi's Kubernetes provider", "cloud-provider-kind", "flannel"]
 THINGS += ["Envoy", "labs' images", "node image"]
