@@ -1,4 +1,4 @@
-"""`scripts/images push`: pushes our images into a stack's registry, for nodes that podpath did not make."""
+"""`scripts/images push`: pushes our images into the registry that a stack names, for nodes to pull from."""
 
 from __future__ import annotations
 

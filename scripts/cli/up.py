@@ -33,7 +33,7 @@ def up(
         bool, typer.Option("--yes", help="Change a cluster that podpath did not make without asking.")
     ] = False,
     build: Annotated[
-        bool, typer.Option("--build", help="Build what can be built, even where it could be pulled.")
+        bool, typer.Option("--build", help="Pull nothing: build what is not there yet.")
     ] = False,
     verbose: Verbose = False,
 ) -> int:

@@ -112,8 +112,8 @@ class Provider(Protocol):
         """Brings up the cluster and the labs; returns whether anything changed. Raises PodpathError.
 
         ``restore`` is called before the labs are deployed to a cluster that was there already; ``suspect``:
-        its objects may differ from what Pulumi believes, so they are compared. ``build``: nothing is pulled
-        that can be built.
+        its objects may differ from what Pulumi believes, so they are compared. ``build``: nothing is pulled,
+        and what is not there yet is built.
         """
         ...
 

@@ -35,7 +35,7 @@ from scripts.build.toolset import (
     KIND_NODE_TAG,
     group,
 )
-from scripts.build.workloads import build_all
+from scripts.build.workloads import BASES, build_all
 from scripts.clusters.kind.balancer import ENVOY, envoy_image
 from scripts.clusters.kind.nodes import nodes_of
 from scripts.paths import ROOT
@@ -178,9 +178,10 @@ def _publish(agent: str, envoy: str) -> None:
 
 def _publish_labs(laptop: Laptop, images: Mapping[str, str]) -> None:
     """`scripts/images push` for the copy, whose images are those of this checkout by other names."""
-    ask = "from scripts.build import workloads; import json; "
-    ask += "print(json.dumps({n: i.tag for n, i in workloads.images(workloads.BASES[0]).items()}))"
-    argv = [str(laptop.checkout / "scripts" / "python"), "-c", ask]
+    debian = next(filter(image_id, BASES), BASES[0])
+    ask = "import json, sys; from scripts.build.workloads import images; "
+    ask += "print(json.dumps({name: image.tag for name, image in images(sys.argv[1]).items()}))"
+    argv = [str(laptop.checkout / "scripts" / "python"), "-c", ask, debian]
     told = subprocess.run(argv, env=dict(laptop.variables), stdout=subprocess.PIPE, check=True).stdout
     names: dict[str, str] = json.loads(told)
     for name, tag in names.items():
