@@ -26,6 +26,7 @@ THERE = 200
 LIMITED = (401, 403, 429)
 """Statuses of a registry that answers, but not to somebody without credentials, as which it is asked."""
 ABSENT = 404
+HUB = "docker.io"
 
 
 class Registries:
@@ -55,7 +56,8 @@ class Registries:
         self.ask([image])
         status = self._statuses.get(image, 0)
         # An engine before 24 does not ask the official registry for what its mirror has not, but pulls it.
-        return status == THERE or status in LIMITED or (status == ABSENT and self.mirrored)
+        elsewhere = status == ABSENT and host_of(image) == HUB and self.mirrored
+        return status == THERE or status in LIMITED or elsewhere
 
     @cached_property
     def mirrored(self) -> bool:
@@ -79,4 +81,4 @@ class Registries:
 def host_of(image: str) -> str:
     """The registry of an image's name; Docker Hub where it names none."""
     first, slash, _ = image.partition("/")
-    return first if slash and (set(first) & {".", ":"} or first == "localhost") else "docker.io"
+    return first if slash and (set(first) & {".", ":"} or first == "localhost") else HUB

@@ -91,7 +91,7 @@ def test_a_pinned_image_is_asked_for_as_it_is_pinned(engine: Engine) -> None:
 
 def test_what_a_mirror_has_not_may_be_elsewhere(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAKE_MIRRORS", '["http://127.0.0.1:5001/"]')
-    assert Registries().has("a/b:404")
+    assert Registries().has("a/b:404") and not Registries().has("other.example/a/b:404")
     monkeypatch.setenv("FAKE_MIRRORS", "[]")
     assert not Registries().has("a/b:404")
 
