@@ -71,11 +71,17 @@ class Registries:
         if image_id(image):
             return True
         try:
-            with step(f"pull {image.partition('@')[0]}"):
+            with step(f"pull {_shown(image)}"):
                 docker("pull", "--quiet", image, timeout=PULL_SECONDS)
         except PodpathError:
             return False
         return True
+
+
+def _shown(image: str) -> str:
+    """The image's name, with the beginning of its digest where it is pinned."""
+    name, _, digest = image.partition("@")
+    return f"{name} ({digest[:15]}…)" if digest else name
 
 
 def host_of(image: str) -> str:

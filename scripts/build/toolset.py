@@ -21,6 +21,7 @@ from scripts.build.patches import (
     PROVIDER,
     PULUMI,
     WITHOUT_API,
+    WITHOUT_CLOUDS,
     Patch,
     without,
 )
@@ -140,7 +141,7 @@ TOOLS: tuple[Tool, ...] = (
         f"{PULUMI}/pkg/v3/cmd/pulumi",
         ("pulumi",),
         stamps=(f"-X {PULUMI}/sdk/v3/go/common/version.Version=v3.259.0",),
-        patches=WITHOUT_API,
+        patches=(*WITHOUT_API, *WITHOUT_CLOUDS),
     ),
     Tool(
         "pulumi-language-python",

@@ -84,9 +84,14 @@ def test_a_registry_has_what_it_answers_for(engine: Engine, status: int, there: 
     assert registries.has(f"a/b:{status}") is there and engine.asked == [f"a/b:{status}"]
 
 
-def test_a_pinned_image_is_asked_for_as_it_is_pinned(engine: Engine) -> None:
+def test_a_pinned_image_is_asked_for_as_it_is_pinned(
+    engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
     image = f"kindest/node:200@sha256:{'0a' * 32}"
-    assert Registries().has(image) and engine.asked == [image]
+    registries = Registries()
+    assert registries.has(image) and engine.asked == [image]
+    assert registries.pulled(image)
+    assert "✓ pull kindest/node:200 (sha256:0a0a0a0a…)" in capsys.readouterr().err
 
 
 def test_what_a_mirror_has_not_may_be_elsewhere(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
