@@ -39,7 +39,8 @@ def up(
 ) -> int:
     """Takes a bare machine to a verdict: tools, cluster, images, pulumi up, probes, report."""
     profile = profile_of(stack)
-    chosen, _ = chosen_labs(labs), profile.outside_range  # bad input ends here, before anything is made
+    chosen = chosen_labs(labs)
+    _ = profile.outside_range, profile.registry  # bad input ends here, before anything is made
     begun = time.monotonic()
     private_folder(STATE)
     provider, red = provider_of(profile), (profile.folder / RED).exists()
