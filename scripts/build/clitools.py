@@ -1,4 +1,4 @@
-"""The command line tools that a stack needs: from PATH if their versions fit, else built.
+"""The command line tools that a stack needs: from PATH if their versions fit, else published or built.
 
 A user's own pulumi comes with its own language host, and uses the Kubernetes provider of the SDK's version
 if that can be downloaded. Otherwise the provider is built too: the newest that is published as a Go module.
@@ -10,32 +10,45 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
 from importlib.metadata import version as installed
 from pathlib import Path
 
 from scripts.build.gobuild import build, missing
+from scripts.build.published import unbuilt
+from scripts.build.registries import Registries
 from scripts.build.toolset import KUBERNETES_VERSION, Group, group
 from scripts.environment import downloading
 from scripts.errors import PodpathError
 from scripts.paths import STATE, cache
+from scripts.progress import step
 from scripts.transport.process import run
 
 PATIENCE = 20.0
 """Seconds that a program may take to tell its version."""
+DOWNLOAD_SECONDS = 300.0
+"""The deadline for pulumi's download of its provider."""
 Version = tuple[int, int, int]
+USERS_OWN: tuple[Group, ...] = ("kind", "pulumi", "kubectl")
+"""What the user's own programs on PATH can stand for."""
 
 
-def cli_tools() -> dict[str, Path]:
-    """Program name → path, for use together on PATH; builds what neither PATH nor the cache has."""
+def cli_tools(registries: Registries | None = None) -> dict[str, Path]:
+    """Program name → path, for use together on PATH; gets what neither PATH nor the cache has.
+
+    cloud-provider-kind is pulled where ``registries`` have it. All else is built.
+    """
     found = on_path()
-    return {**{path.name: path for path in found.values()}, **build(group(*_groups(found)))}
+    balancer = unbuilt(group("balancer"), registries or Registries())
+    wanted = _groups(found) if balancer else [*_groups(found), "balancer"]
+    return {**{path.name: path for path in found.values()}, **balancer, **build(group(*wanted))}
 
 
 def deploying_tools() -> dict[str, Path]:
     """Those that a cluster needs which is there already: pulumi, its provider and kubectl."""
     found = {name: path for name, path in on_path().items() if name != "kind"}
-    groups = [name for name in _groups(found) if name not in ("kind", "balancer")]
+    groups = [name for name in _groups(found) if name != "kind"]
     return {**{path.name: path for path in found.values()}, **build(group(*groups))}
 
 
@@ -54,22 +67,29 @@ def link_tools(programs: Iterable[Path], instead_of: Collection[str] | None = No
             link.symlink_to(program)
 
 
-def missing_cli_tools() -> list[str]:
-    """The names of the programs that `scripts/up` would have to build."""
-    return [tool.name for tool in missing(group(*_groups(on_path())))]
+def missing_deploying_tools() -> list[str]:
+    """The names of those that would have to be built."""
+    found = on_path()
+    wanted: list[Group] = [name for name in ("pulumi", "kubectl") if name not in found]
+    if not provider_there():
+        wanted.append("provider")
+    return [tool.name for tool in missing(group(*wanted))]
 
 
 def on_path() -> dict[str, Path]:
     """Which of kind, pulumi and kubectl are on PATH in a version that fits."""
+    ours = str(STATE / "bin")  # on PATH after `eval "$(scripts/env)"`: links to be made, no tools to find
+    return {**_fitting(os.pathsep.join(entry for entry in os.get_exec_path() if entry != ours))}
+
+
+@lru_cache
+def _fitting(path: str) -> Mapping[str, Path]:
+    """The same for one PATH; the programs are asked for their versions once."""
     questions = {
         "kind": (["version"], kind_fits),
         "pulumi": (["version"], pulumi_fits),
         "kubectl": (["version", "--client", "--output", "json"], kubectl_fits),
     }
-    ours = str(
-        STATE / "bin"
-    )  # on PATH after `eval "$(scripts/env)"`: links to be made, not tools to be found
-    path = os.pathsep.join(entry for entry in os.get_exec_path() if entry != ours)
     found = {}
     for name, (argv, fits) in questions.items():
         program = shutil.which(name, path=path)
@@ -117,18 +137,29 @@ def _pinned(name: Group) -> str:
 
 
 def _groups(found: dict[str, Path]) -> list[Group]:
-    wanted: list[Group] = ["balancer"]
-    either: tuple[Group, ...] = ("kind", "pulumi", "kubectl")
-    wanted += [name for name in either if name not in found]
-    if "pulumi" not in found or not _official_provider(found["pulumi"]):
+    wanted: list[Group] = [name for name in USERS_OWN if name not in found]
+    if "pulumi" not in found or not (provider_there() or _downloaded_provider(found["pulumi"])):
         wanted.append("provider")
     return wanted
 
 
-def _official_provider(pulumi: Path) -> bool:
-    """Whether the provider of the installed SDK's version is there, or can be downloaded now."""
-    home, version = cache() / "pulumi-home", installed("pulumi-kubernetes")
-    if (home / "plugins" / f"resource-kubernetes-v{version}").is_dir():
-        return True
-    argv = [str(pulumi), "plugin", "install", "resource", "kubernetes", version]
-    return run(argv, env={**downloading(), "PULUMI_HOME": str(home)}, check=False).returncode == 0
+def _pulumi_home() -> Path:
+    return cache() / "pulumi-home"
+
+
+def provider_there() -> bool:
+    """Whether the official provider of the installed SDK's version was downloaded before."""
+    return (_pulumi_home() / "plugins" / f"resource-kubernetes-v{installed('pulumi-kubernetes')}").is_dir()
+
+
+def _downloaded_provider(pulumi: Path) -> bool:
+    """Whether the official provider could be downloaded, or need not be: one is built already."""
+    if not missing(group("provider")):
+        return False
+    argv = [str(pulumi), "plugin", "install", "resource", "kubernetes", installed("pulumi-kubernetes")]
+    try:
+        with step("download pulumi's Kubernetes provider"):
+            run(argv, env={**downloading(), "PULUMI_HOME": str(_pulumi_home())}, timeout=DOWNLOAD_SECONDS)
+    except PodpathError:
+        return False
+    return True

@@ -119,7 +119,10 @@ def _record() -> Path:
 
 
 def start_engine(*more: str) -> None:
-    """Starts the dockerd on PATH, with ``more`` arguments, and returns once it answers."""
+    """Starts the dockerd on PATH, with ``more`` arguments, and returns once it answers.
+
+    It pulls by the user's proxies; containers get none of them.
+    """
     logs = cache() / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     argv = ["dockerd", "--host", "unix:///var/run/docker.sock", *more]
@@ -128,7 +131,7 @@ def start_engine(*more: str) -> None:
         shutil.copy(Path(__file__).with_name("oci_runtime.py"), runtime)
         argv += ["--add-runtime", f"{RUNTIME}={runtime}", "--default-runtime", RUNTIME]
     log = logs / "dockerd.log"
-    daemon = start_daemon(argv, log)
+    daemon = start_daemon(argv, log, env=downloading())
     _record().write_text(json.dumps({"pid": daemon, "started": start_time(daemon)}))
 
     def answers() -> bool:

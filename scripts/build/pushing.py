@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
-from scripts.build.workloads import DERIVED, build_all
+from scripts.build.workloads import DERIVED, build_all, remote_name
 from scripts.errors import PodpathError
 from scripts.progress import step
 from scripts.transport.docker import docker
@@ -20,18 +20,22 @@ REFUSALS = (
 """What `docker push` says (regular expressions), and what that means."""
 
 
-def push_all(registry: str, build: Callable[[], Mapping[str, str]] = build_all) -> dict[str, str]:
-    """Builds what is missing, pushes it below ``registry``, and returns workload → image by digest.
+def push_all(
+    registry: str,
+    build: Callable[[], Mapping[str, str]] = build_all,
+    names: Sequence[str] = DERIVED,
+) -> dict[str, str]:
+    """Builds what is missing, pushes ``names`` below ``registry``, and returns workload → image by digest.
 
     Raises PodpathError in one sentence when the registry refuses.
     """
     tags = build()
-    return {name: _push(tags[name], registry) for name in DERIVED}
+    return {name: _push(tags[name], registry) for name in names}
 
 
 def _push(tag: str, registry: str) -> str:
     """Pushes an image under a name of the registry, which is taken from the engine again."""
-    remote = f"{registry}/{tag.removeprefix('podpath/')}"
+    remote = remote_name(tag, registry)
     docker("tag", tag, remote)
     try:
         with step(f"push {remote}"):

@@ -15,6 +15,16 @@ from pathlib import Path
 from typing import Literal
 
 from scripts.build.contenthash import folder_hash
+from scripts.build.patches import (
+    NEW_SIGNATURE,
+    ONLY_OBJECTS,
+    PROVIDER,
+    PULUMI,
+    WITHOUT_API,
+    WITHOUT_CLOUDS,
+    Patch,
+    without,
+)
 
 MODULES = Path(__file__).with_name("modules")
 GO_VERSION = (1, 26)
@@ -22,10 +32,13 @@ GO_VERSION = (1, 26)
 GO_PACKAGE = Path(__file__).with_name("go.txt")
 
 KUBERNETES_VERSION = "v1.37.2"
-KIND_NODE_IMAGE = (
-    "kindest/node:v1.37.0@sha256:a1ed56cfb0e7b93589bdf97c8cd566405a265939e3620fc4f5de89adff580ae5"
-)
+KIND_NODE_TAG = "kindest/node:v1.37.0"
+KIND_NODE_IMAGE = f"{KIND_NODE_TAG}@sha256:a1ed56cfb0e7b93589bdf97c8cd566405a265939e3620fc4f5de89adff580ae5"
 """The default node image of the pinned kind (pkg/apis/config/defaults/image.go)."""
+CLOUD_PROVIDER_IMAGE = "registry.k8s.io/cloud-provider-kind/cloud-controller-manager:v0.10.0"
+FLANNELD_IMAGE = "flannel/flannel:v0.26.7"
+CNI_FLANNEL_IMAGE = "flannel/flannel-cni-plugin:v1.6.2-flannel1"
+"""The one in that flannel's own manifest (Documentation/kube-flannel.yml)."""
 ETCD_TAG = "registry.k8s.io/etcd:3.7.0-0"
 COREDNS_TAG = "registry.k8s.io/coredns/coredns:v1.14.6"
 PAUSE_TAG = "registry.k8s.io/pause:3.10"
@@ -45,10 +58,6 @@ _KUBERNETES_STAMPS = tuple(
         "buildDate": "1970-01-01T00:00:00Z",
     }.items()
 )
-
-
-Patch = tuple[str, str, str]
-"""A file of the tool's own module, a text that occurs in it once, and its replacement."""
 
 
 @dataclass(frozen=True)
@@ -107,62 +116,12 @@ def _kubernetes(name: str, *groups: Group) -> Tool:
     return Tool(name, SHARED, f"k8s.io/kubernetes/cmd/{name}", groups, stamps=_KUBERNETES_STAMPS)
 
 
-def _without(file: str, *imports: str) -> tuple[Patch, ...]:
-    """Removes plugins that podpath never uses and whose SDKs take long to compile."""
-    return tuple((file, f'_ "{path}"', "") for path in imports)
-
-
 SHARED = "shared"
 _CONTAINERD = "github.com/containerd/containerd/v2/cmd"
-_PULUMI = "github.com/pulumi/pulumi"
-_PROVIDER = "github.com/pulumi/pulumi-kubernetes/provider/v4"
 _CNI = "github.com/containernetworking/plugins/plugins"
 _COREDNS = "github.com/coredns/coredns"
 _FLANNEL = "github.com/flannel-io/flannel"
 _REGISTRY = "github.com/distribution/distribution/v3"
-
-_NEW_SIGNATURE = (
-    ("pkg/controller/controller.go", "5, // workers", "5, // workers\n1, // for status updates"),
-)
-"""The node controller of Kubernetes 1.37 takes one more number."""
-_ONE_CLUSTER = (
-    ("pkg/controller/controller.go", '"net/http"', '"net/http"\n"os"\n"slices"'),
-    (
-        "pkg/controller/controller.go",
-        "clusters, err := c.kind.List()",
-        "clusters, err := c.kind.List()\n"
-        'strange := func(one string) bool { return one != os.Getenv("PODPATH_CLUSTER") }\n'
-        "clusters = slices.DeleteFunc(clusters, strange)",
-    ),
-    (
-        "pkg/controller/controller.go",
-        "container.ListByLabel(constants.NodeCCMLabelKey)",
-        'container.ListByLabel(constants.NodeCCMLabelKey + "=" + os.Getenv("PODPATH_CLUSTER"))',
-    ),
-)
-"""Unpatched, it serves every kind cluster on the machine and removes the containers of all of them when it
-exits; ours does so only for the cluster that PODPATH_CLUSTER names."""
-_WITHOUT_API = (
-    ("cmd/pulumi/pulumi.go", f'"{_PULUMI}/pkg/v3/cmd/pulumi/cloud"', ""),
-    ("cmd/pulumi/pulumi.go", "cloud.NewAPICmd(),", ""),
-)
-"""`pulumi api` calls Pulumi's own service; its OpenAPI library is a fifteenth of all the code to compile."""
-_CONSTRUCT = "pkg/provider/provider_construct.go"
-_ONLY_OBJECTS = (
-    ("pkg/await/await.go", "structured-merge-diff/v4/", "structured-merge-diff/v6/"),
-    ("pkg/gen/schema.go", "Provider: pschema.ResourceSpec{", "Provider: &pschema.ResourceSpec{"),
-    ("cmd/pulumi-resource-kubernetes/main.go", "schema-embed.json", "schema.json"),
-    ("cmd/pulumi-resource-kubernetes/main.go", "terraform-mapping-embed.json", "terraform-mapping.json"),
-    (_CONSTRUCT, f'providerhelmv4 "{_PROVIDER}/pkg/provider/helm/v4"', ""),
-    (_CONSTRUCT, f'providerkustomizev2 "{_PROVIDER}/pkg/provider/kustomize/v2"', ""),
-    (_CONSTRUCT, f'provideryamlv2 "{_PROVIDER}/pkg/provider/yaml/v2"', ""),
-    (_CONSTRUCT, '"kubernetes:yaml/v2:ConfigFile":     provideryamlv2.NewConfigFileProvider,', ""),
-    (_CONSTRUCT, '"kubernetes:yaml/v2:ConfigGroup":    provideryamlv2.NewConfigGroupProvider,', ""),
-    (_CONSTRUCT, '"kubernetes:helm.sh/v4:Chart":       providerhelmv4.NewChartProvider,', ""),
-    (_CONSTRUCT, '"kubernetes:kustomize/v2:Directory": providerkustomizev2.NewDirectoryProvider,', ""),
-)
-"""Uses two names as newer modules spell them, and the schema file that the module has (without its version).
-Leaves out Helm charts and YAML files: they need the whole Go SDK (66 packages, ten minutes to compile)."""
 
 _BUCKETS = ("azure", "gcs", "middleware/cloudfront", "s3-aws")
 """Where the registry of the tests never keeps an image."""
@@ -174,26 +133,26 @@ TOOLS: tuple[Tool, ...] = (
         SHARED,
         "sigs.k8s.io/cloud-provider-kind",
         ("balancer",),
-        patches=(*_NEW_SIGNATURE, *_ONE_CLUSTER),
+        patches=NEW_SIGNATURE,
     ),
     Tool(
         "pulumi",
         SHARED,
-        f"{_PULUMI}/pkg/v3/cmd/pulumi",
+        f"{PULUMI}/pkg/v3/cmd/pulumi",
         ("pulumi",),
-        stamps=(f"-X {_PULUMI}/sdk/v3/go/common/version.Version=v3.259.0",),
-        patches=_WITHOUT_API,
+        stamps=(f"-X {PULUMI}/sdk/v3/go/common/version.Version=v3.259.0",),
+        patches=(*WITHOUT_API, *WITHOUT_CLOUDS),
     ),
     Tool(
         "pulumi-language-python",
         "pulumi-language-python",
-        f"{_PULUMI}/sdk/v3/python/cmd/pulumi-language-python",
+        f"{PULUMI}/sdk/v3/python/cmd/pulumi-language-python",
         ("pulumi",),
     ),
     Tool(
         "pulumi-language-python-exec",
         "pulumi-language-python",
-        f"{_PULUMI}/sdk/v3/python/cmd/pulumi-language-python-exec",
+        f"{PULUMI}/sdk/v3/python/cmd/pulumi-language-python-exec",
         ("pulumi",),
         recipe="copy",
         beside="pulumi-language-python",
@@ -201,9 +160,9 @@ TOOLS: tuple[Tool, ...] = (
     Tool(
         "pulumi-resource-kubernetes",
         SHARED,
-        f"{_PROVIDER}/cmd/pulumi-resource-kubernetes",
+        f"{PROVIDER}/cmd/pulumi-resource-kubernetes",
         ("provider",),
-        patches=_ONLY_OBJECTS,
+        patches=ONLY_OBJECTS,
     ),
     _kubernetes("kubectl", "kubectl", "node"),
     _kubernetes("kubeadm", "node"),
@@ -223,7 +182,7 @@ TOOLS: tuple[Tool, ...] = (
         SHARED,
         _COREDNS,
         ("node",),
-        patches=_without(
+        patches=without(
             "core/plugin/zplugin.go",
             f"{_COREDNS}/plugin/azure",
             f"{_COREDNS}/plugin/clouddns",
@@ -236,7 +195,7 @@ TOOLS: tuple[Tool, ...] = (
         SHARED,
         _FLANNEL,
         ("network",),
-        patches=_without(
+        patches=without(
             "main.go",
             f"{_FLANNEL}/pkg/backend/alloc",
             f"{_FLANNEL}/pkg/backend/tencentvpc",
@@ -250,7 +209,7 @@ TOOLS: tuple[Tool, ...] = (
         "registry",
         f"{_REGISTRY}/cmd/registry",
         ("registry",),
-        patches=_without(
+        patches=without(
             "cmd/registry/main.go",
             *(f"{_REGISTRY}/registry/storage/driver/{name}" for name in _BUCKETS),
         ),

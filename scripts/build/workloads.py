@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.build.contenthash import files_of, folder_hash, text_hash
+from scripts.build.registries import Registries
 from scripts.environment import build_arguments, downloading
 from scripts.errors import PodpathError
 from scripts.paths import WORKLOADS, cache, private_folder
 from scripts.progress import step
-from scripts.transport.docker import docker, pulled
+from scripts.transport.docker import docker
 from scripts.transport.process import CommandFailed, run
 
 BASE = "base"
@@ -27,8 +28,6 @@ DERIVED = ("client", "database", "datagram", "nginx", "node-agent", "rest", "web
 
 OFFICIAL = "debian:bookworm-slim"
 PULLED = "podpath/debian:bookworm-slim"
-PULL_TIMEOUT = 60.0
-"""Seconds for the official image; an unreachable registry usually fails in less than one."""
 
 BOOTSTRAP = (
     "--variant=apt",
@@ -53,6 +52,9 @@ IMPORT = (
     "--change",
     "CMD bash",
 )
+BOOTSTRAPPED = f"podpath/debian:bookworm-{text_hash(*BOOTSTRAP, *IMPORT)}"
+BASES = (PULLED, BOOTSTRAPPED)
+"""The Debian images on which the workloads' can be: the better one first."""
 
 
 @dataclass(frozen=True)
@@ -74,21 +76,30 @@ def _image(name: str, parent: str, workloads: Path) -> Image:
     return Image(name, f"podpath/{name}:{folder_hash(workloads / name, parent)}", parent)
 
 
-def debian_image() -> str:
+def debian_image(registries: Registries) -> str:
     """The tag of a local Debian bookworm image: an existing one, else pulled, else bootstrapped.
 
     Raises PodpathError when neither a registry nor Debian's archive can be reached.
     """
-    return _debian(_local_tags())
+    return _debian(_local_tags(), registries)
 
 
-def build_all() -> dict[str, str]:
-    """Builds what is missing and returns workload → image tag. If nothing is, that is one call to Docker.
+def standing() -> dict[str, str]:
+    """Workload → image tag where all images are there already, else nothing; one call to Docker."""
+    return _standing(_local_tags())
 
-    Raises PodpathError with the last line of a failed build and the path of its log.
+
+def build_all(registries: Registries | None = None, registry: str = "") -> dict[str, str]:
+    """Makes what is missing and returns workload → image tag. If nothing is, that is one call to Docker.
+
+    It is pulled from ``registry``, where `scripts/images push` has put it there, else built. Raises
+    PodpathError with the last line of a failed build and the path of its log.
     """
+    registries = registries or Registries()
     local = _local_tags()
-    wanted = images(_debian(local))
+    if there := _standing(local) or _brought(registries, registry):
+        return there
+    wanted = images(_debian(local, registries))
     missing = [image for image in wanted.values() if image.tag not in local]
     if missing:
         environment = builder()
@@ -106,18 +117,51 @@ def _local_tags() -> set[str]:
     return set(run(listing, timeout=30).stdout.split())
 
 
-def _debian(local: set[str]) -> str:
-    recipe = text_hash(*BOOTSTRAP, *IMPORT)
-    bootstrapped = f"podpath/debian:bookworm-{recipe}"
-    for tag in (PULLED, bootstrapped):
-        if tag in local:
-            return tag
-    if pulled(OFFICIAL, PULL_TIMEOUT):
+def _standing(local: set[str]) -> dict[str, str]:
+    known = [debian for debian in BASES if debian in local]
+    for wanted in map(images, known[:1] or BASES):
+        tags = {name: image.tag for name, image in wanted.items()}
+        if {*tags.values()} <= local:
+            return tags
+    return {}
+
+
+def in_registry(registries: Registries, registry: str) -> dict[str, str]:
+    """Workload → image tag as ``registry`` has them; nothing where it has them not, or is none."""
+    if not registry:
+        return {}
+    remote = {debian: remote_name(images(debian)[BASE].tag, registry) for debian in BASES}
+    registries.ask(remote.values())
+    chosen = next((debian for debian, name in remote.items() if registries.has(name)), "")
+    return {name: image.tag for name, image in images(chosen).items()} if chosen else {}
+
+
+def _brought(registries: Registries, registry: str) -> dict[str, str]:
+    """The same, pulled and under our own names; nothing where one of them cannot be pulled."""
+    tags = in_registry(registries, registry)
+    for tag in tags.values():
+        remote = remote_name(tag, registry)
+        if not registries.pulled(remote):
+            return {}
+        docker("tag", remote, tag)
+        docker("image", "rm", remote, check=False)
+    return tags
+
+
+def remote_name(tag: str, registry: str) -> str:
+    """The name of one of our images in a registry of the user's own."""
+    return f"{registry}/{tag.removeprefix('podpath/')}"
+
+
+def _debian(local: set[str], registries: Registries) -> str:
+    if there := [tag for tag in BASES if tag in local]:
+        return there[0]
+    if registries.pulled(OFFICIAL):
         docker("tag", OFFICIAL, PULLED)
         return PULLED
     with step("Debian base image by mmdebstrap"):
-        _bootstrap(bootstrapped)
-    return bootstrapped
+        _bootstrap(BOOTSTRAPPED)
+    return BOOTSTRAPPED
 
 
 def _bootstrap(tag: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,12 +17,14 @@ from scripts.build import clitools
 from scripts.build.engine import lacks_sys_resource, may_install, refusal
 from scripts.build.enginefacts import engine_facts
 from scripts.build.engineplace import place_trouble, system_trouble
+from scripts.build.registries import Registries
 from scripts.cli._arguments import Stack
 from scripts.cli._features import features
 from scripts.clusters.given.access import enter, terms_of
 from scripts.clusters.given.roles import lacking, rules_of
 from scripts.clusters.kind import balancer, nodes
 from scripts.clusters.kind.hostlook import INOTIFY_COUNTED, MORE_INOTIFY, free_inotify
+from scripts.clusters.kind.supply import Supply, Way, supplies
 from scripts.errors import EXIT_ENVIRONMENT, EXIT_OK, PodpathError
 from scripts.paths import cache
 from scripts.stack.profile import Profile, profile_of
@@ -30,7 +32,8 @@ from scripts.stack.profile import Profile, profile_of
 State = Literal["ok", "note", "missing"]
 MARKS = {"ok": "[green]✓[/green]", "note": "[yellow]–[/yellow]", "missing": "[red]✗[/red]"}
 INOTIFY_ROOMY = 512  # kind's known issues: "Pod errors due to too many open files"
-FREE_GIB = 12
+FREE_GIB, PULLED_GIB = 12, 6
+"""Where programs are built, and where everything is pulled or there."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,8 @@ def doctor(stack: Stack = "kind") -> int:
     elif (here := system()).state == "missing":  # the others look at Linux
         found = [here]
     else:
-        found = [here, *(look() for look in LOOKS), *_stack(profile)]
+        things = _supplies(profile)
+        found = [here, *(look() for look in LOOKS), disk(things), *_shown(things), *_stack(profile)]
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("", "what", "seen", "what to do"):
         table.add_column(column, overflow="fold")
@@ -87,16 +91,16 @@ def machine() -> Finding:
     )
 
 
-def disk() -> Finding:
-    """Free space where tools and images go."""
+def disk(things: Sequence[Supply] | None) -> Finding:
+    """Free space where tools and images go: more where some are built, or where that is not known."""
     folder = next(parent for parent in [cache(), *cache().parents] if parent.exists())
     free = shutil.disk_usage(folder).free / 2**30
-    enough = free >= FREE_GIB
+    needed = FREE_GIB if things is None or any(one.compiled for one in things) else PULLED_GIB
     return Finding(
         "disk",
-        "ok" if enough else "missing",
+        "ok" if free >= needed else "missing",
         f"{free:.0f} GiB free in {folder}",
-        "" if enough else f"make {FREE_GIB} GiB free",
+        "" if free >= needed else f"make {needed} GiB free",
     )
 
 
@@ -176,10 +180,10 @@ def kernel() -> Finding:
 
 
 def tools() -> Finding:
-    """The command line tools: from PATH, cached, or still to be built."""
-    wanting = clitools.missing_cli_tools()
+    """The command line tools that a given cluster needs: from PATH, cached, or still to be built."""
+    wanting = clitools.missing_deploying_tools()
     if not wanting:
-        return Finding("tools", "ok", "kind, pulumi, kubectl and cloud-provider-kind are there")
+        return Finding("tools", "ok", "pulumi, its Kubernetes provider and kubectl are there")
     return Finding(
         "tools",
         "note",
@@ -190,13 +194,11 @@ def tools() -> Finding:
 
 LOOKS: tuple[Callable[[], Finding], ...] = (
     machine,
-    disk,
     engine,
     capabilities,
     cgroups,
     inotify,
     kernel,
-    tools,
 )
 
 
@@ -223,6 +225,19 @@ def _given(profile: Profile) -> list[Finding]:
 
 def _features(profile: Profile) -> list[Finding]:
     return [Finding(one.name, "ok" if one.there else "note", one.reason) for one in features(profile)]
+
+
+def _supplies(profile: Profile) -> list[Supply] | None:
+    """How each thing comes that the stack needs; None where no Engine can be asked for it."""
+    return None if place_trouble() or refusal() is not None else supplies(profile, Registries())
+
+
+def _shown(things: Sequence[Supply] | None) -> list[Finding]:
+    if things is None:
+        why = "scripts/up pulls them where a registry is in reach, else builds them"
+        return [Finding("tools and images", "note", "no Docker Engine to ask for them", why)]
+    states: dict[Way, State] = {Way.THERE: "ok", Way.PULLED: "note", Way.BUILT: "note"}
+    return [Finding(one.thing, states[one.way], one.told, one.advice) for one in things]
 
 
 def _stack(profile: Profile) -> list[Finding]:

@@ -1,4 +1,4 @@
-"""`scripts/images push`: pushes our images into a stack's registry, for nodes that podpath did not make."""
+"""`scripts/images push`: pushes our images into the registry that a stack names, for nodes to pull from."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 
 from scripts.build.engine import ensure_engine
 from scripts.build.pushing import push_all
+from scripts.build.workloads import BASE, DERIVED
 from scripts.clusters.given.life import PUSHED
 from scripts.errors import EXIT_OK, UsageError
 from scripts.stack.profile import profile_of
@@ -27,13 +28,13 @@ def images(
 ) -> int:
     """Builds our images, pushes them into the registry that the stack names, and keeps their digests."""
     profile = profile_of(stack)
-    if profile.terms is None:
-        raise UsageError(f"the nodes of stack {stack} are made with our images: nothing has to be pushed.")
-    if not profile.terms.registry:
-        raise UsageError(f"stacks/{stack}.yaml names no registry: write one, as images name it.")
+    if not profile.registry:
+        lacks = f"{stack}.yaml names no " if profile.terms else f"Pulumi.{stack}.yaml names no podpath:"
+        raise UsageError(f"stacks/{lacks}registry: write one, as images name it.")
     ensure_engine()
-    pushed = push_all(profile.terms.registry)
-    (profile.folder / PUSHED).write_text(json.dumps(pushed, indent=1))
+    pushed = push_all(profile.registry, names=DERIVED if profile.terms else (BASE, *DERIVED))
+    if profile.terms:
+        (profile.folder / PUSHED).write_text(json.dumps(pushed, indent=1))
     for reference in pushed.values():
         print(reference)
     print(f"Next: scripts/up {stack}")

@@ -32,11 +32,15 @@ def up(
     yes: Annotated[
         bool, typer.Option("--yes", help="Change a cluster that podpath did not make without asking.")
     ] = False,
+    build: Annotated[
+        bool, typer.Option("--build", help="Pull nothing: build what is not there yet.")
+    ] = False,
     verbose: Verbose = False,
 ) -> int:
     """Takes a bare machine to a verdict: tools, cluster, images, pulumi up, probes, report."""
     profile = profile_of(stack)
-    chosen, _ = chosen_labs(labs), profile.outside_range  # bad input ends here, before anything is made
+    chosen = chosen_labs(labs)
+    _ = profile.outside_range, profile.registry  # bad input ends here, before anything is made
     begun = time.monotonic()
     private_folder(STATE)
     provider, red = provider_of(profile), (profile.folder / RED).exists()
@@ -46,7 +50,11 @@ def up(
         if fresh:
             provider.tear_down(profile, at_once=True)
         changed = provider.bring_up(
-            profile, chosen, lambda: restore_alone(profile, exercises=True, sweep=True), suspect=red
+            profile,
+            chosen,
+            lambda: restore_alone(profile, exercises=True, sweep=True),
+            suspect=red,
+            build=build,
         )
         if changed:
             (profile.folder / GREEN).unlink(missing_ok=True)

@@ -102,12 +102,18 @@ class Provider(Protocol):
         ...
 
     def bring_up(
-        self, profile: Profile, labs: Sequence[str], restore: Callable[[], None] = ..., suspect: bool = ...
+        self,
+        profile: Profile,
+        labs: Sequence[str],
+        restore: Callable[[], None] = ...,
+        suspect: bool = ...,
+        build: bool = ...,
     ) -> bool:
         """Brings up the cluster and the labs; returns whether anything changed. Raises PodpathError.
 
         ``restore`` is called before the labs are deployed to a cluster that was there already; ``suspect``:
-        its objects may differ from what Pulumi believes, so they are compared.
+        its objects may differ from what Pulumi believes, so they are compared. ``build``: nothing is pulled,
+        and what is not there yet is built.
         """
         ...
 

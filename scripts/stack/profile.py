@@ -28,7 +28,8 @@ PROVIDERS = [path.parent.name for path in sorted((ROOT / "scripts" / "clusters")
 """The ways to get a cluster: the folders of scripts/clusters/ that a stack can name."""
 OURS = "podpath:"
 SETTINGS = tuple(
-    f"{OURS}{name}" for name in ("context", "databasePassword", "outsideRange", "labs", "kubeconfig")
+    f"{OURS}{name}"
+    for name in ("context", "databasePassword", "outsideRange", "labs", "kubeconfig", "registry")
 )
 """The settings of a stack that podpath knows."""
 RECORDS = (
@@ -221,9 +222,32 @@ class Profile:
         return written
 
     @property
+    def registry(self) -> str:
+        """The registry for our own images that the stack names, as images name it; empty for none.
+
+        Raises UsageError where it is written in another way.
+        """
+        if self.terms:
+            return self.terms.registry
+        written = str(self.settings.get("podpath:registry", ""))
+        if fault := registry_fault(written):
+            raise UsageError(f"podpath:registry in stacks/Pulumi.{self.stack}.yaml is {written!r}: {fault}")
+        return written
+
+    @property
     def balancer_images(self) -> str:
         """The registry name under which cloud-provider-kind finds a locally built Envoy image."""
         return "podpath.local"
+
+
+def registry_fault(written: str) -> str:
+    """How a registry is to be written instead; empty for one that is written as images name it."""
+    if "://" not in written and not written.endswith("/"):
+        return ""
+    return (
+        "write it as images name it, such as registry.example/team/podpath, without https:// "
+        "and without a slash at its end."
+    )
 
 
 def stacks() -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from scripts.errors import UsageError
+from scripts.stack.profile import registry_fault
 from scripts.tiers import Tier
 
 NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
@@ -81,11 +82,8 @@ def read_terms(loaded: Mapping[str, Any], file: str) -> Terms:
     for name, value in (("clusterDomain", terms.clusterDomain), *_classes(terms)):
         if not NAME.fullmatch(value):
             raise UsageError(f"{name} in {file} is {value!r}: write a name of lower-case letters and digits.")
-    if "://" in terms.registry or terms.registry.endswith("/"):
-        raise UsageError(
-            f"registry in {file} is {terms.registry!r}: write it as images name it, such as "
-            "registry.example/team/podpath, without https:// and without a slash at its end."
-        )
+    if fault := registry_fault(terms.registry):
+        raise UsageError(f"registry in {file} is {terms.registry!r}: {fault}")
     return terms
 
 

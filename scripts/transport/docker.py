@@ -25,15 +25,6 @@ def image_id(tag: str) -> str | None:
     return docker("image", "inspect", "--format", "{{.Id}}", tag, check=False) or None
 
 
-def pulled(image: str, timeout: float | None = None) -> bool:
-    """Whether Docker could pull ``image`` within ``timeout`` seconds."""
-    try:
-        docker("pull", "--quiet", image, timeout=timeout)
-    except PodpathError:
-        return False
-    return True
-
-
 @contextmanager
 def container_of(image: str, *options: str) -> Iterator[str]:
     """A container of ``image`` that idles while the block runs, and is gone with its volumes after it."""
@@ -46,9 +37,21 @@ def container_of(image: str, *options: str) -> Iterator[str]:
         docker("rm", "--force", "--volumes", name, check=False)
 
 
-def import_program(program: Path, tag: str) -> None:
-    """An image with one program and nothing else: /usr/local/bin/<name>, which is also its entrypoint."""
-    inside = f"usr/local/bin/{program.name}"
+def copy_from(image: str, path: str, target: Path) -> None:
+    """Copies a file out of an image, of which nothing is run."""
+    made = docker("create", image, "/none")  # an image of files alone names no program
+    try:
+        docker("cp", "--follow-link", f"{made}:{path}", target)
+    finally:
+        docker("rm", made, check=False)
+
+
+def import_program(program: Path, tag: str, path: str = "") -> None:
+    """An image with one program and nothing else, which is also its entrypoint.
+
+    It is at /usr/local/bin/<name>, or at ``path``.
+    """
+    inside = path.lstrip("/") or f"usr/local/bin/{program.name}"
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as archive:
         entry = tarfile.TarInfo(inside)

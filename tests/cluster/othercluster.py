@@ -25,13 +25,15 @@ import yaml
 from scripts.build.engine import ensure_engine, lacks_sys_resource
 from scripts.build.gobuild import build
 from scripts.build.nodeimage import plain_image
+from scripts.build.registries import Registries
 from scripts.build.toolset import KIND_NODE_IMAGE, group
 from scripts.build.workloads import build_all
 from scripts.paths import ROOT, STATE, private_folder
 from scripts.progress import step
-from scripts.transport.docker import add_programs, docker, image_id
+from scripts.transport.docker import docker
 from scripts.transport.process import run
 from scripts.waiting import eventually
+from tests.cluster.registry import serve_registry
 
 NAME, CONTEXT, NETWORK, BRIDGE = "shop", "kind-shop", "shop", "shop-net"
 PODS, SERVICES, DOMAIN = "10.100.0.0/16", "10.200.0.0/16", "shop.test"
@@ -44,12 +46,6 @@ REGISTRIES = """\
   config_path = "/etc/containerd/certs.d"
 """
 ANYWHERE = "0.0.0.0/0"
-REGISTRY_CONFIGURATION = """\
-version: 0.1
-log: {level: warn}
-storage: {filesystem: {rootdirectory: /var/lib/registry}, delete: {enabled: true}}
-http: {addr: ":5000"}
-"""
 
 
 def up(workers: int = 2) -> Path:
@@ -60,9 +56,9 @@ def up(workers: int = 2) -> Path:
     folder = private_folder(STATE / "othercluster")
     with step("network and registry of the other cluster"):
         _network(images["node-agent"])
-        _registry(images["base"])
+        serve_registry(REGISTRY, PORT, images["base"], "--network", NETWORK)
     with step(f"kind create cluster --name {NAME}"):
-        image = plain_image(images["node-agent"])
+        image = plain_image(images["node-agent"], Registries())
         admin = folder / "admin"
         config = json.dumps(_config(workers, own_network=image != KIND_NODE_IMAGE))
         create = ["create", "cluster", "--name", NAME, "--image", image, "--config", "-"]
@@ -176,23 +172,6 @@ table inet {TABLE} {{
 def _nft(agent: str, rules: str) -> None:
     rights = ["--network", "host", "--cap-drop", "ALL", "--cap-add", "NET_ADMIN", "--user", "0"]
     docker("run", "--rm", "--interactive", *rights, "--entrypoint", "nft", agent, "-f", "-", stdin=rules)
-
-
-def _registry(base: str) -> None:
-    """CNCF distribution, on the nodes' network and at localhost:PORT of this machine."""
-    program = build(group("registry"))["registry"]
-    tag = f"podpath-test/registry:{program.parent.name}"
-    if not image_id(tag):
-        add_programs(base, [program], tag)
-    file = STATE / "othercluster" / "registry.yaml"
-    private_folder(file.parent)
-    file.write_text(REGISTRY_CONFIGURATION)
-    made = docker(
-        "create", "--name", REGISTRY, "--network", NETWORK, "--publish", f"127.0.0.1:{PORT}:5000",
-        "--user", "0", tag, "serve", "/registry.yaml",
-    )  # fmt: skip
-    docker("cp", file, f"{made}:/registry.yaml")
-    docker("start", REGISTRY)
 
 
 def _pod_network(nodes: Iterable[str]) -> None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import errno
 import os
 import platform
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from scripts.build.clitools import on_path
 from scripts.build.engineplace import system_trouble
 from scripts.cli import doctor as module
-from scripts.cli.doctor import Finding, doctor
+from scripts.cli.doctor import Finding, disk, doctor
+from scripts.clusters.kind.supply import MODULES, Supply, Way
 from scripts.errors import CURES, PodpathError, environment_trouble
 from scripts.transport.process import run
 
@@ -63,10 +66,43 @@ def test_doctor_says_first_what_the_machine_is(
     monkeypatch.setattr(platform, "release", lambda: release)
     monkeypatch.setattr(module, "LOOKS", (lambda: Finding("all else", "ok", "fine"),))
     monkeypatch.setattr(module, "_stack", lambda profile: [])
+    monkeypatch.setattr(module, "_supplies", lambda profile: [])
     assert doctor() == (0 if more else 3)
     told = capfd.readouterr().out
     assert first in told.splitlines()[1] and ("all else" in told) == more
     assert ("Missing: system." in told) != more
+
+
+PULLED = Supply("Envoy", Way.PULLED, "from envoy:v1", 7, 70)
+BUILT = Supply("kind", Way.BUILT, MODULES, 40, advice="quicker: put kind on PATH")
+
+
+@pytest.mark.parametrize(
+    ("things", "enough"),
+    [([PULLED], True), ([BUILT, PULLED], False), ([Supply("labs' images", Way.BUILT, "on Debian")], True)],
+)
+def test_less_room_is_needed_where_nothing_is_compiled(
+    things: list[Supply], enough: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=8 * 2**30))
+    assert disk(things).state == ("ok" if enough else "missing")
+    assert disk(None).advice == "make 12 GiB free"
+
+
+def test_each_thing_is_a_line_with_its_way(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setattr(module, "LOOKS", ())
+    monkeypatch.setattr(module, "_stack", lambda profile: [])
+    monkeypatch.setattr(module, "_supplies", lambda profile: [PULLED, BUILT])
+    doctor()
+    told = capfd.readouterr().out
+    assert "Envoy" in told and "to be pulled from envoy:v1 (about 70 MB, 10 s)" in told
+    assert "to be built from Go modules (about 40 s)" in told and "quicker: put kind on PATH" in told
+    monkeypatch.setattr(module, "_supplies", lambda profile: None)
+    doctor()
+    assert "no Docker Engine to ask for them" in capfd.readouterr().out
 
 
 @pytest.mark.parametrize("number", CURES)

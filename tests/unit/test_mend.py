@@ -160,7 +160,7 @@ class Steps:
         images = {"base": "b", "node-agent": "a", "nginx": "n"}
         monkeypatch.setattr(life, "ensure_engine", lambda: None)
         monkeypatch.setattr(life, "check_engine", lambda: None)
-        monkeypatch.setattr(life, "_tools_and_images", lambda: images)
+        monkeypatch.setattr(life, "_tools_and_images", lambda *_: images)
         monkeypatch.setattr("scripts.clusters.kind.balancer.envoy_image", lambda *_: None)
         monkeypatch.setattr("scripts.clusters.kind.balancer.ensure_balancer", step("balance", False))
         monkeypatch.setattr("scripts.clusters.kind.mend.wake", step("wake", False))

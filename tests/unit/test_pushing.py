@@ -98,13 +98,32 @@ def test_what_was_pushed_is_kept_for_up(
     shop: Profile, log: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(images, "ensure_engine", lambda: None)
-    monkeypatch.setattr(images, "push_all", lambda registry: push_all(registry, built))
+    monkeypatch.setattr(images, "push_all", lambda registry, names: push_all(registry, built, names))
     assert images.images(images.Action.PUSH, "shop") == 0
     assert json.loads((shop.folder / life.PUSHED).read_text()) == life.images_of(shop)
     assert capsys.readouterr().out.splitlines()[-1] == "Next: scripts/up shop"
     with pytest.raises(UsageError, match=r"bare\.yaml names no registry"):
         images.images(images.Action.PUSH, "bare")
-    with pytest.raises(UsageError, match="nothing has to be pushed"):
+    with pytest.raises(UsageError, match=r"stacks/Pulumi\.own\.yaml names no podpath:registry: write one"):
+        images.images(images.Action.PUSH, "own")
+
+
+def test_a_cluster_of_our_own_needs_the_base_in_its_registry_too(
+    shop: Profile,
+    log: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(images, "ensure_engine", lambda: None)
+    monkeypatch.setattr(images, "push_all", lambda registry, names: push_all(registry, built, names))
+    settings = tmp_path / "Pulumi.own.yaml"
+    settings.write_text("config: {podpath:registry: localhost:5001/podpath}\n")
+    assert images.images(images.Action.PUSH, "own") == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[0] == f"localhost:5001/podpath/base@{DIGEST}" and len(told) == len(DERIVED) + 2
+    settings.write_text("config: {podpath:registry: https://registry.example/}\n")
+    with pytest.raises(UsageError, match=r"podpath:registry in stacks/Pulumi\.own\.yaml is .* without https"):
         images.images(images.Action.PUSH, "own")
 
 

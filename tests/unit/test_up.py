@@ -36,9 +36,14 @@ class Made:
         return self.asks
 
     def bring_up(
-        self, profile: Profile, labs: Sequence[str], restore: Callable[[], None], suspect: bool
+        self,
+        profile: Profile,
+        labs: Sequence[str],
+        restore: Callable[[], None],
+        suspect: bool,
+        build: bool,
     ) -> bool:
-        self.done.append("up, suspect" if suspect else "up")
+        self.done.append(f"up{', suspect' * suspect}{', build' * build}")
         restore()
         return self.changes
 
@@ -156,6 +161,10 @@ def test_a_red_up_ends_by_offering_a_new_cluster(
 
 def test_fresh_tears_down_first(made: Made) -> None:
     assert up.up(fresh=True) == EXIT_OK and done(made) == ["down at once", "up", "restore", "every probe"]
+
+
+def test_build_is_handed_on(made: Made) -> None:
+    assert up.up(build=True, no_probe=True) == EXIT_OK and done(made) == ["up, build", "restore"]
 
 
 def test_without_an_engine_nothing_of_a_cluster_of_ours_runs(

@@ -18,6 +18,7 @@ from scripts.build.workloads import BASE, DERIVED, Image, context, images
 from scripts.errors import PodpathError
 from scripts.paths import WORKLOADS
 from scripts.transport.process import CommandFailed
+from tests.unit.reach import Reach
 
 DEBIAN = "podpath/debian:test"
 
@@ -138,6 +139,44 @@ def test_nothing_missing_is_one_question(monkeypatch: pytest.MonkeyPatch, at_han
     monkeypatch.setattr(workloads, "run", docker)
     assert workloads.build_all() == {name: image.tag for name, image in at_hand.items()}
     assert [call[1] for call in docker.calls] == ["images"]
+
+
+@pytest.mark.parametrize("debian", workloads.BASES)
+def test_images_come_from_the_registry_that_the_stack_names(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, debian: str
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    done: list[tuple[str, ...]] = []
+    monkeypatch.setattr(workloads, "run", Docker([]))
+    monkeypatch.setattr(workloads, "docker", lambda *args, **_: done.append(args))
+    tags = {name: image.tag for name, image in images(debian).items()}
+    remote = {name: tag.replace("podpath/", "r.example/team/") for name, tag in tags.items()}
+    reach = Reach(*remote.values())
+    assert workloads.build_all(reach, "r.example/team") == tags
+    assert reach.taken == [*remote.values()]
+    assert [args for args in done if args[0] == "tag"] == [("tag", remote[name], tags[name]) for name in tags]
+    assert [args[-1] for args in done if args[:2] == ("image", "rm")] == [*remote.values()]
+
+
+@pytest.mark.parametrize("lacks", [BASE, "webapp"])
+def test_what_the_registry_lacks_is_built(
+    monkeypatch: pytest.MonkeyPatch, at_hand: dict[str, Image], lacks: str
+) -> None:
+    docker = Docker([workloads.PULLED])
+    monkeypatch.setattr(workloads, "run", docker)
+    monkeypatch.setattr(workloads, "docker", lambda *args, **_: "")
+    remote = [workloads.remote_name(image.tag, "r") for name, image in at_hand.items() if name != lacks]
+    assert workloads.build_all(Reach(*remote), "r") == {name: image.tag for name, image in at_hand.items()}
+    assert lacks in {tag.partition("/")[2].partition(":")[0] for tag in docker.built()}
+
+
+def test_images_on_the_other_debian_are_as_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    tags = {name: image.tag for name, image in images(workloads.BOOTSTRAPPED).items()}
+    docker = Docker([*tags.values()])
+    monkeypatch.setattr(workloads, "run", docker)
+    assert workloads.build_all() == tags == workloads.standing()
+    docker.local.append(workloads.PULLED)
+    assert workloads.standing() == {}, "of two Debians, the one that is there decides"
 
 
 def test_only_what_is_missing_is_built_and_the_base_first(

@@ -51,6 +51,7 @@ def bring_up(
     labs: Sequence[str],
     restore: Callable[[], None] = lambda: None,
     suspect: bool = False,
+    build: bool = False,
 ) -> bool:
     """Deploys the labs; whether anything changed. See ``Provider.bring_up``."""
     terms = terms_of(profile)

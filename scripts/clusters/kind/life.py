@@ -11,9 +11,11 @@ from scripts.build.engine import ensure_engine, refusal
 from scripts.build.enginefacts import check_engine, engine_facts
 from scripts.build.engineplace import check_place
 from scripts.build.nodeimage import node_image
+from scripts.build.registries import Registries
 from scripts.build.workloads import build_all
 from scripts.clusters.kind import balancer, hostfence, mend, networks, nodes, world
 from scripts.clusters.kind.hostlook import check_host
+from scripts.clusters.kind.supply import summary, supplies
 from scripts.errors import PodpathError
 from scripts.evidence.world import OutsideWorld
 from scripts.progress import say, step
@@ -35,6 +37,7 @@ def bring_up(
     labs: Sequence[str],
     restore: Callable[[], None] = lambda: None,
     suspect: bool = False,
+    build: bool = False,
 ) -> bool:
     """The engine, the tools, the cluster with its surroundings, and the labs; whether anything changed.
 
@@ -42,16 +45,17 @@ def bring_up(
     """
     ensure_engine()
     check_engine()
-    images = _tools_and_images()
+    registries = Registries(off=build)
+    images = _tools_and_images(profile, registries)
     (profile.folder / "images.json").write_text(json.dumps(images, indent=1))
     terms = {"given": False, "alone": len(profile.config.get("nodes", ())) < 3}
     (profile.folder / "terms.json").write_text(json.dumps(terms))
-    registry = balancer.envoy_image(profile, images["base"])
+    registry = balancer.envoy_image(profile, images["base"], registries)
 
     def image() -> str:
         networks.refuse_foreign_networks(profile)
         check_host(profile, images["node-agent"])
-        return node_image(images)
+        return node_image(images, registries)
 
     def balance(fresh: bool) -> bool:
         """It also brings the Gateway API, without which no Gateway can be made."""
@@ -144,11 +148,13 @@ def leftovers(profile: Profile) -> list[str]:
     return left + [what for what, is_left in checks.items() if is_left()]
 
 
-def _tools_and_images() -> dict[str, str]:
-    """Builds the command line tools and the workloads' images side by side; what is cached costs nothing."""
+def _tools_and_images(profile: Profile, registries: Registries) -> dict[str, str]:
+    """Gets the command line tools and the workloads' images side by side; what is cached costs nothing."""
+    if told := summary(supplies(profile, registries)):
+        say(told)
     with ThreadPoolExecutor(1) as pool:
-        images = pool.submit(build_all)
-        link_tools(cli_tools().values())
+        images = pool.submit(build_all, registries, profile.registry)
+        link_tools(cli_tools(registries).values())
         return images.result()
 
 
