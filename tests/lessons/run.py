@@ -1,0 +1,81 @@
+"""Runs a lesson from its first block to its last, and says for each output what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.errors import PodpathError
+from tests.lessons.document import Block, Lesson, Step
+from tests.lessons.shape import Kind, Line, compared, holds
+
+TRIES = 20
+"""How often a block whose output depends on chance is run until it has its documented form."""
+Run = Callable[[str], list[str]]
+"""Runs a command, and returns the lines of its output. Raises PodpathError if it does not end."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """A step with its output, documented and now."""
+
+    step: Step
+    lines: tuple[Line, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether the output has the documented form."""
+        return holds(self.lines)
+
+
+def outputs(lesson: Lesson, run: Run) -> Iterator[tuple[Block, list[Told]]]:
+    """Each block of a lesson once it has run; one that is not shown has no outputs."""
+    last: list[str] = []
+    for block in lesson.blocks:
+        if block.not_run:
+            yield block, []
+            continue
+        for _ in range(TRIES if block.by_chance else 1):
+            now = _typed(block, run, last)
+            told = [Told(*pair) for pair in zip(block.steps, map(_compared, block.steps, now), strict=True)]
+            if all(one.holds for one in told):
+                break
+        last = now[-1] if now else last
+        yield block, told if block.shown else []
+
+
+def _compared(step: Step, now: Sequence[str]) -> tuple[Line, ...]:
+    return tuple(compared(step.output, now))
+
+
+def _typed(block: Block, run: Run, last: list[str]) -> list[list[str]]:
+    """The outputs of a block's steps; its last one, if that mends the cluster, is run whatever happens."""
+    *steps, final = block.steps if block.mended else (*block.steps, None)
+    found: list[list[str]] = []
+    try:
+        for step in steps:
+            assert step is not None
+            found.append(run(step.command) if step.command else found[-1] if found else last)
+    finally:
+        if final is not None:
+            found.append(run(final.command))
+    return found
+
+
+def difference(path: Path, told: Told) -> str:
+    """Where an output differs, and how: the documented lines with a minus, those of now with a plus."""
+    marks = {Kind.SAME: "  ", Kind.ELIDED: "  ", Kind.GONE: "- ", Kind.NEW: "+ "}
+    command = told.step.command.replace("\n", "\n  ") or "(more of the output before)"
+    lines = [f"{path}:{told.step.line}: $ {command}"]
+    lines += [
+        f"{marks[line.kind]}{line.documented or line.now}"
+        for line in told.lines
+        if line.kind is not Kind.ELIDED or line.documented
+    ]
+    return "\n".join(lines)
+
+
+def place(path: Path, block: Block, error: PodpathError) -> PodpathError:
+    """The same error with the place of the block in which it happened."""
+    return PodpathError(f"{path}:{block.line}: {error}")
