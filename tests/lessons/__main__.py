@@ -1,7 +1,7 @@
 """`scripts/test --lessons [--record] [NAME]...`: do the lessons' outputs still hold, or what are they now.
 
 A name is that of a lab, or README for the page that leads to them; the default is all of them. The lessons
-are run on the stack `kind`, which has to be up, one after the other and each in a shell of its own.
+are run on the stack `kind`, which has to be up, one after the other, those of a folder in one shell.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 from types import FrameType
 
@@ -38,13 +39,16 @@ def main(arguments: Sequence[str]) -> int:
         lessons = [lesson_of(path) for path in paths(names)]
         profile = profile_of(STACK)
         cluster_of(profile).look()  # says in a sentence that the stack is not up
-        kept = [run(lesson, RECORD in arguments) for lesson in lessons]
+        kept = True
+        for _, each in groupby(lessons, lambda lesson: lesson.path.parent):
+            with Session(environment(STACK)) as session:
+                kept = all([run(lesson, session, RECORD in arguments) for lesson in each]) and kept
         if RECORD in arguments:
             record_pictures(STACK, names)
     except PodpathError as error:
         print(f"podpath: {error}", file=sys.stderr)
         return error.exit_code
-    return EXIT_OK if all(kept) else EXIT_FAILED
+    return EXIT_OK if kept else EXIT_FAILED
 
 
 def paths(names: Sequence[str]) -> list[Path]:
@@ -54,25 +58,22 @@ def paths(names: Sequence[str]) -> list[Path]:
     for name in names:
         if name not in known:
             raise UsageError(f"{name!r} is no lesson: choose from {', '.join(known)}.")
-    return [
-        path for name in names or known for path in sorted(known[name], key=lambda one: one.stem != START)
-    ]
+    return [path for name in names or known for path in known[name]]
 
 
-def run(lesson: Lesson, record: bool) -> bool:
+def run(lesson: Lesson, session: Session, record: bool) -> bool:
     """Runs a lesson; says what differs, or writes it into the file. Returns whether it holds."""
     path = lesson.path.relative_to(ROOT)
     written, kept, compared = [], True, 0
-    with Session(environment(STACK)) as session:
-        for block, told in outputs(lesson, session.run):
-            if block.not_run and block.language == "console":
-                say(f"{path}:{block.line}: not run: {block.not_run}")
-            for one in told:
-                compared += 1
-                written.append((one.step.span, recorded(one.lines)))
-                if not one.holds:
-                    kept = False
-                    print(f"{difference(path, one)}\n")
+    for block, told in outputs(lesson, session.run):
+        if block.not_run and block.language == "console":
+            say(f"{path}:{block.line}: not run: {block.not_run}")
+        for one in told:
+            compared += 1
+            written.append((one.step.span, recorded(one.lines)))
+            if not one.holds:
+                kept = False
+                print(f"{difference(path, one)}\n")
     say(f"{path}: {compared} outputs {'hold' if kept else 'were compared'}")
     if record:
         lesson.path.write_text(rewritten(lesson, written))

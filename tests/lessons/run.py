@@ -30,14 +30,20 @@ class Told:
 
 
 def outputs(lesson: Lesson, run: Run) -> Iterator[tuple[Block, list[Told]]]:
-    """Each block of a lesson once it has run; one that is not shown has no outputs."""
+    """Each block of a lesson once it has run; one that is not shown has no outputs.
+
+    Raises PodpathError, with the block's place, for a command that does not end.
+    """
     last: list[str] = []
     for block in lesson.blocks:
         if block.not_run:
             yield block, []
             continue
         for _ in range(TRIES if block.by_chance else 1):
-            now = _typed(block, run, last)
+            try:
+                now = _typed(block, run, last)
+            except PodpathError as error:
+                raise PodpathError(f"{lesson.path}:{block.line}: {error}") from error
             told = [Told(*pair) for pair in zip(block.steps, map(_compared, block.steps, now), strict=True)]
             if all(one.holds for one in told):
                 break
@@ -74,8 +80,3 @@ def difference(path: Path, told: Told) -> str:
         if line.kind is not Kind.ELIDED or line.documented
     ]
     return "\n".join(lines)
-
-
-def place(path: Path, block: Block, error: PodpathError) -> PodpathError:
-    """The same error with the place of the block in which it happened."""
-    return PodpathError(f"{path}:{block.line}: {error}")

@@ -212,7 +212,7 @@ def test_what_was_broken_is_mended_whatever_happens(tmp_path: Path) -> None:
     )
     with (
         Session({}, limit=0.5) as session,
-        pytest.raises(PodpathError, match=r"^'sleep 60' did not end"),
+        pytest.raises(PodpathError, match=r"README.md:4: 'sleep 60' did not end"),
     ):
         [*outputs(one, session.run)]
     assert not file.exists()

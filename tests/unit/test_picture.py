@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from scripts.reporting.html.picture import STYLE, picture
+from scripts.reporting.html.picture import STYLE, picture_of_probe, picture_of_trace
 from scripts.reporting.html.shell import TEMPLATES
 from scripts.reporting.html.shown import shown_path
 from scripts.runs.document import ProbeRecord, Run
@@ -24,7 +24,7 @@ def probe_of(id: str, run: Run) -> ProbeRecord:
 
 def drawn(id: str, run: Run | None = None) -> ElementTree.Element:
     run = run or recorded(GREEN)
-    return ElementTree.fromstring(picture(run, probe_of(id, run)))
+    return ElementTree.fromstring(picture_of_probe(probe_of(id, run), run.cluster))
 
 
 def below(svg: ElementTree.Element) -> list[str]:
@@ -54,7 +54,7 @@ def test_a_picture_has_a_name_a_description_and_a_hop_in_each_line(id: str) -> N
 @pytest.mark.parametrize("id", DRAWN)
 def test_a_picture_needs_nothing_else(id: str) -> None:
     run = recorded(GREEN)
-    text = picture(run, probe_of(id, run))
+    text = picture_of_probe(probe_of(id, run), run.cluster)
     assert len(text.encode()) < 30_000
     assert not re.search(r"href=|url\((?!#)|@import|<script|<image|light-dark", text)
     names = {*re.findall(r"var\((--\w+)\)", text)}
@@ -69,7 +69,7 @@ def test_a_picture_needs_nothing_else(id: str) -> None:
 
 def test_the_styles_of_the_page_and_of_the_picture_are_one() -> None:
     run = recorded(GREEN)
-    text = picture(run, probe_of("E4-path", run))
+    text = picture_of_probe(probe_of("E4-path", run), run.cluster)
     assert all((TEMPLATES / name).read_text().strip() in text for name in STYLE)
 
 
@@ -93,7 +93,17 @@ def test_what_was_rewritten_stands_out() -> None:
 
 def test_a_probe_that_sends_nothing_has_no_picture() -> None:
     run = recorded(GREEN)
-    assert picture(run, probe_of("C1", run)) == ""
+    assert picture_of_probe(probe_of("C1", run), run.cluster) == ""
+
+
+def test_a_trace_is_drawn_as_a_captured_probe_is() -> None:
+    run = recorded(GREEN)
+    probe = probe_of("E4-path", run)
+    trace = probe.receipt.trace
+    assert trace is not None
+    title = f"{probe.claim}: {probe.sentence}"
+    assert picture_of_trace(trace, run.cluster, title) == picture_of_probe(probe, run.cluster)
+    assert picture_of_trace(trace.model_copy(update={"hops": []}), run.cluster, title) == ""
 
 
 def test_hostile_text_stays_text() -> None:

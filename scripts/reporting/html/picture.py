@@ -1,4 +1,4 @@
-"""One probe's way as a picture that stands alone: an SVG file with a style for light and for dark pages."""
+"""A packet's way as a picture that stands alone: an SVG file with a style for light and for dark pages."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from scripts.reporting.html.drawing import drawing_of, fitted
 from scripts.reporting.html.lanes import NODE_LEFT, OUTER, WIDTH
-from scripts.reporting.html.path import Lane, Path, Station, Way
-from scripts.reporting.html.printable import printable
+from scripts.reporting.html.path import Lane, Path, Station, Way, path_of
+from scripts.reporting.html.printable import printable, visible
 from scripts.reporting.html.shell import TEMPLATES, safe, template
 from scripts.reporting.html.shown import shown_path
-from scripts.runs.document import ProbeRecord, Run
+from scripts.runs.document import ClusterRecord, ProbeRecord, TraceRecord
 
 STYLE = ("drawing.css", "picture.css")
 MARGIN, LINE = 8, 17
@@ -46,13 +46,22 @@ class Told:
         return self.station is not None and bool({"DNAT", "reverse SNAT"} & {*self.station.changed})
 
 
-def picture(run: Run, probe: ProbeRecord) -> str:
+def picture_of_probe(probe: ProbeRecord, cluster: ClusterRecord) -> str:
     """The SVG file of a probe's way; empty if the probe sent nothing that could be drawn."""
-    run, probe = printable(run), printable(probe)
-    path = shown_path(probe, run.cluster, None)
-    if not path.stations:
-        return ""
-    drawing = drawing_of(path, run.cluster)
+    probe, cluster = printable(probe), printable(cluster)
+    path = shown_path(probe, cluster, None)
+    return _picture(path, cluster, f"{probe.claim}: {probe.sentence}") if path.stations else ""
+
+
+def picture_of_trace(trace: TraceRecord, cluster: ClusterRecord, title: str) -> str:
+    """The SVG file of the way of a request that was followed; empty if no hop of it was seen."""
+    trace, cluster = printable(trace), printable(cluster)
+    path = path_of(trace, [node.name for node in cluster.nodes])
+    return _picture(path, cluster, visible(title)) if path.stations else ""
+
+
+def _picture(path: Path, cluster: ClusterRecord, title: str) -> str:
+    drawing = drawing_of(path, cluster)
     left = 0 if drawing.used & {*OUTER} else NODE_LEFT - MARGIN
     told = [*_told(path, left, drawing.height + 2 * MARGIN)]
     foot = max(line.y for line in told) + MARGIN
@@ -63,7 +72,7 @@ def picture(run: Run, probe: ProbeRecord) -> str:
         left=left,
         width=WIDTH - left,
         height=max(line.y for line in told) + MARGIN,
-        title=f"{probe.claim}: {probe.sentence}",
+        title=title,
         described=" ".join(f"{way}: {_described(path, way)}." for way in HEADINGS if _numbered(path, way)),
         told=told,
         style=safe(_style()),
