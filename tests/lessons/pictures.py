@@ -62,7 +62,7 @@ REPORT = ROOT / "labs" / "pictures" / "report.png"
 SCRIPTS = ROOT / "scripts"
 SHOWN = "I3-trace"
 """The probe that is open in the picture of the page."""
-SIZE = ViewportSize(width=1280, height=860)
+SIZE = ViewportSize(width=1360, height=900)
 
 
 def record_pictures(stack: str, names: Sequence[str]) -> None:

@@ -200,8 +200,11 @@ def test_a_block_that_is_not_run_is_not_compared(tmp_path: Path) -> None:
 def test_what_depends_on_chance_is_run_until_it_holds(tmp_path: Path) -> None:
     count = ["$ n=$((n + 1)); echo at $n", "at 3"]
     assert ran(marked(tmp_path, "by chance", *count))[0].holds
-    never = ran(marked(tmp_path, "by chance", count[0], "at 1000"))[0]
-    assert not never.holds and never.lines[-1].now == f"at {TRIES}"
+    log = tmp_path / "log"
+    nearer = f"$ n=$((n + 1)); echo at $n | tee -a {log}; [ $n != 5 ] || echo yes"
+    never = ran(marked(tmp_path, "by chance", nearer, "at 99", "yes"))[0]
+    assert not never.holds and len(log.read_text().splitlines()) == TRIES
+    assert [line.now for line in never.lines if line.now] == ["at 5", "yes"], "the nearest is told"
     assert not ran(lesson(tmp_path, "\n".join(["```console", *count, "```", ""])))[0].holds
 
 
