@@ -28,6 +28,7 @@ from tests.lessons.shape import recorded
 
 STACK = "kind"
 RECORD = "--record"
+INTERRUPTED = 130
 START = "README"
 
 
@@ -48,6 +49,9 @@ def main(arguments: Sequence[str]) -> int:
     except PodpathError as error:
         print(f"podpath: {error}", file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:
+        print("podpath: interrupted", file=sys.stderr)
+        return INTERRUPTED
     return EXIT_OK if kept else EXIT_FAILED
 
 
