@@ -36,7 +36,7 @@ class Session:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=ROOT,
-            env={**os.environ, **variables, "NO_COLOR": "1"},
+            env={**os.environ, **variables, "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"},
             start_new_session=True,  # an interrupt ends us; what we run is ended in its order
         )
 
