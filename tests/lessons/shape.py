@@ -17,7 +17,7 @@ ELIDED = "…"
 _SAFE = "[bcdfghjklmnpqrstvwxz2456789]"
 """The alphabet of generated names: no vowels, and no digits that look like letters."""
 _NOUNS = (
-    "of|answers?|bytes|connections?|datagrams?|executions?|hops?|more|octets|of them|packets|probes?|"
+    "of|answers?|bytes|connections?|datagrams?|executions?|hops?|more|octets|packets|ports|probes?|"
     "requests?|rules?|segments?|SYNs?|times|tries|timed|repeated|warnings?|claims?|passed|proven|refuted|"
     "failed|inconclusive|skipped|scenarios|changes|unchanged|created|updated|altogether|were|was|and|are"
 )
@@ -54,6 +54,8 @@ MASKS: tuple[str, ...] = (
     r"^ +\d+(?= )",
     r"^\d+(?=: \w)",
     r"(?<=use=)\d+",
+    r"\b\d+(?= +0\.0$)",
+    r"^ *\d+K? +\d+[KM]?(?= +DROP)",
     r"(?<![\w.])\d{5,}\b",
 )
 """What may differ, each as a regular expression; of two that fit, the one that stands first is taken."""
