@@ -77,6 +77,11 @@ def test_only_the_lanes_that_are_used_are_drawn() -> None:
     inside, outside = (drawn(id).get("viewBox", "").split() for id in ("P4-frontend-rest", "I3-trace"))
     assert (outside[0], outside[2]) == ("0", "1140")
     assert int(inside[0]) > 300 and int(inside[0]) + int(inside[2]) == 1140
+    left, right = int(inside[0]), int(inside[0]) + int(inside[2])
+    for id in ("P4-frontend-rest", "P5-database-rest"):
+        points = [one.get("points", "").split() for one in drawn(id).iter(f"{SVG}polyline")]
+        xs = [int(point.partition(",")[0]) for line in points for point in line]
+        assert xs and left <= min(xs) and max(xs) <= right, f"{id}: a line is cut off"
 
 
 def test_what_was_rewritten_stands_out() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from scripts.reporting.html.drawing import drawing_of, fitted
-from scripts.reporting.html.lanes import NODE_LEFT, OUTER, WIDTH
+from scripts.reporting.html.lanes import GUTTER, OUTER, WIDTH
 from scripts.reporting.html.path import Lane, Path, Station, Way, path_of
 from scripts.reporting.html.printable import printable, visible
 from scripts.reporting.html.shell import TEMPLATES, safe, template
@@ -62,7 +62,7 @@ def picture_of_trace(trace: TraceRecord, cluster: ClusterRecord, title: str) -> 
 
 def _picture(path: Path, cluster: ClusterRecord, title: str) -> str:
     drawing = drawing_of(path, cluster)
-    left = 0 if drawing.used & {*OUTER} else NODE_LEFT - MARGIN
+    left = 0 if drawing.used & {*OUTER} else GUTTER["request"] - MARGIN
     told = [*_told(path, left, drawing.height + 2 * MARGIN)]
     foot = max(line.y for line in told) + MARGIN
     told += [Told(left, foot + n * LINE, note) for n, note in enumerate(path.notes, 1)]
