@@ -51,11 +51,11 @@ MASKS: tuple[str, ...] = (
     # Counts and shares.
     r"\b\d+(?:\.\d+)? ?%",
     rf"(?<![\w.:/-])\d+(?= (?:{_NOUNS})\b)",
+    r"^ *\d+K? +\d+[KM]?(?= +DROP)",
     r"^ +\d+(?= )",
     r"^\d+(?=: \w)",
     r"(?<=use=)\d+",
     r"\b\d+(?= +0\.0$)",
-    r"^ *\d+K? +\d+[KM]?(?= +DROP)",
     r"(?<![\w.])\d{5,}\b",
 )
 """What may differ, each as a regular expression; of two that fit, the one that stands first is taken."""
