@@ -149,10 +149,10 @@ def _steps(
         return
     if left and right and same(documented[row], now[column]):
         yield cost[row + 1][column + 1], Line(Kind.SAME, documented[row], now[column]), 1, 1
-    if right:
-        yield cost[row][column + 1] + 1, Line(Kind.NEW, now=now[column]), 0, 1
     if left:
         yield cost[row + 1][column] + 1, Line(Kind.GONE, documented[row]), 1, 0
+    if right:
+        yield cost[row][column + 1] + 1, Line(Kind.NEW, now=now[column]), 0, 1
 
 
 def holds(lines: Iterable[Line]) -> bool:
