@@ -310,3 +310,9 @@ def test_two_outputs_do_not_share_standard_output(on: Any) -> None:
     said = r"^only one of --json, --pcap and --html can write to standard output\.$"
     with pytest.raises(UsageError, match=said):
         trace("client-1", SERVICE, json="-", pcap="-")
+
+
+def test_a_trace_without_questions_begins_with_the_trace(on: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    on()
+    assert trace("client-1", SERVICE) == EXIT_OK
+    assert capsys.readouterr().err.startswith("✓ trace ")
