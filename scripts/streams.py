@@ -60,7 +60,7 @@ def print_anywhere() -> list[Outlet]:
             continue
         outlet = Outlet(number, "w", closefd=False)
         encoding = _encoding(stream.encoding if stream else "utf-8")
-        lines = number == 2 or outlet.isatty()
+        lines = number == 2 or outlet.isatty() or bool(os.environ.get("PYTHONUNBUFFERED"))
         buffered = io.BufferedWriter(outlet)
         setattr(
             sys,

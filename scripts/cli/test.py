@@ -1,6 +1,7 @@
 """`scripts/test`: the whole test suite; `--unit` needs no Docker and takes about half a minute.
 
-`--record` renews the recorded runs that the tests replay (tests/worlds/).
+`--lessons` runs what the lessons show on the stack that is up, and compares. `--record` renews the recorded
+runs that the tests replay (tests/worlds/), with `--lessons` the lessons' outputs and pictures.
 """
 
 from __future__ import annotations
@@ -37,20 +38,29 @@ def test(
         str,
         typer.Option(metavar="28", help="Run only the cluster tests, on a newer Debian's Docker Engine."),
     ] = "",
+    lessons: Annotated[
+        bool,
+        typer.Option("--lessons", help="Run what the lessons show, on the stack kind, and compare."),
+    ] = False,
     record: Annotated[
         bool,
         typer.Option("--record", help="Record the runs that tests replay anew, on the stacks that are up."),
     ] = False,
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME]...", help="With --record: the stacks or faults to record."),
+        typer.Argument(
+            metavar="[NAME]...",
+            help="With --record: the stacks or faults. With --lessons: the labs.",
+        ),
     ] = None,
 ) -> int:
     """Checks style and types and runs the tests; the cluster tests bring the stack `kind` up and down."""
+    if lessons:
+        return _python("tests.lessons", *(["--record"] if record else []), *(names or ()))
     if record:
         return _python("tests.worlds.record", *(names or ()))
     if names:
-        raise UsageError(f"{names[0]!r} is not expected here: names go with --record.")
+        raise UsageError(f"{names[0]!r} is not expected here: names go with --record and --lessons.")
     if engine:
         return _on_engine(engine)
     failed = [check for check in CHECKS if not unit and _python(*check)]

@@ -85,7 +85,7 @@ def trace(
     where: Where = "same node" if same else "other node" if other else "any node"
     begin, end = source_of(source, view), destination_of(to, view, where)
     questions = questions_of(step_of(begin, end, path, view), view) if predict else []
-    predicted = ask(questions)
+    predicted = ask(questions) if predict else []
     with step(f"trace {begin} → {end}"):
         followed = follow(begin, end, path, view, cluster)
     title, seen = f"{begin} → {end}", followed.trace

@@ -57,8 +57,8 @@ KEPT = (
 class Request:
     """One GET over a connection of its own; ``host`` goes into the Host header. Times in seconds.
 
-    ``range`` asks for a part of the body ("0-999"). ``port`` is the source port, 0 for any; ``padding`` adds
-    a header of so many octets.
+    ``range`` asks for a part of the body ("0-999"). ``port`` is the source port, 0 for any; where it is in
+    use curl takes the next free one of ``ports``. ``padding`` adds a header of so many octets.
     """
 
     nonce: str
@@ -69,6 +69,7 @@ class Request:
     range: str = ""
     port: int = 0
     padding: int = 0
+    ports: int = 1
 
     def argv(self) -> list[str]:
         """The same request as a person would type it."""
@@ -155,13 +156,18 @@ def _group(request: Request) -> bytes:
         "http1.1",
         *(["insecure"] if request.url.startswith("https:") else []),
         *([f"range={request.range}"] if request.range else []),
-        *([f"local-port={request.port}"] if request.port else []),
+        *([f"local-port={_ports(request)}"] if request.port else []),
         *([f'header="X-Padding: {"0" * request.padding}"'] if request.padding else []),
         f"connect-timeout={request.connect:g}",
         f"max-time={request.total:g}",
         f'write-out="{request.nonce}\\t{form}\\n"',
     ]
     return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _ports(request: Request) -> str:
+    last = request.port + request.ports - 1
+    return f"{request.port}-{last}" if last > request.port else str(request.port)
 
 
 def _quoted(text: str) -> str:

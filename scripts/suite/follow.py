@@ -26,6 +26,10 @@ from scripts.suite.receipt import trace_record
 from scripts.suite.tracing import interfaces, places, trace_of, wirings
 from scripts.transport.background import at_once
 from scripts.transport.executor import CompletedExec, Conclusive, PodExecError
+from scripts.transport.tokens import token
+
+TRIED = 100
+"""Source ports of which the first free one is taken: a connection that has ended holds its port a minute."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ def step_of(source: Source, to: Destination, path: str, view: View) -> Step:
 def follow(source: Source, to: Destination, path: str, view: View, cluster: Cluster) -> Followed:
     """Sends one GET while every node and the gateway capture; raises PodpathError if it cannot be sent."""
     step, execute = step_of(source, to, path, view), Conclusive(cluster.execute)
-    requests = tuple(replace(one, port=ruletrace.PORTS[0]) for one in step.work.requests)
+    requests = tuple(replace(one, port=_first_port(), ports=TRIED) for one in step.work.requests)
     marked = openers_of([step], view)
     with ThreadPoolExecutor(16) as threads:
         kernel = threads.submit(collect, view.agent_places(), commands(()), execute, threads, _forget)
@@ -78,6 +82,12 @@ def follow(source: Source, to: Destination, path: str, view: View, cluster: Clus
         captures.by_place,
         {name: interfaces(wiring, name, view) for name, wiring in wired.items()},
     )
+
+
+def _first_port() -> int:
+    """Where the search for a free port begins: elsewhere each time, so no kernel knows the connection."""
+    ports = ruletrace.PORTS[:-TRIED]
+    return ports[int(token(4, "trace"), 16) % len(ports)]
 
 
 def _forget(name: str, done: CompletedExec) -> None:

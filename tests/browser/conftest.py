@@ -1,22 +1,19 @@
-"""A browser for the tests of the page: Debian's Chromium, installed where that is possible."""
+"""A browser for the tests of the page, and what a page that is open in it did wrong."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Dialog, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Dialog, Page
 
 from scripts.reporting.html.page import render
 from scripts.runs.document import Run
+from tests.browser.chromium import MISSING, chromium, launched
 
-APT = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"]
 Opened = Callable[..., "View"]
 SEVERE = ("serious", "critical")
 
@@ -66,26 +63,12 @@ def severe(view: View) -> dict[str, list[object]]:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> str:
-    """The path of Chromium."""
-    if not shutil.which("chromium") and os.geteuid() == 0 and Path("/etc/debian_version").exists():
-        with Path(os.devnull).open("w") as nowhere:
-            for command in (APT, ["apt-get", "update", "-qq"], APT):
-                if shutil.which("chromium") or subprocess.run(command, stdout=nowhere).returncode == 0:
-                    break
-    found = shutil.which("chromium")
-    if found is None:
-        pytest.skip(f"Chromium is missing: type {' '.join(APT[:3])} chromium as root, on Debian")
-    return found
-
-
-@pytest.fixture(scope="session")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        # Chromium's own sandbox does not work for root.
-        launched = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield launched
-        launched.close()
+def browser() -> Iterator[Browser]:
+    path = chromium()
+    if not path:
+        pytest.skip(MISSING)
+    with launched(path) as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -68,6 +68,18 @@ def answer(of: Answer | str) -> Answer:
 
 
 @needs_curl
+def test_the_first_free_of_some_source_ports_is_taken(server: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        only = Request("only", f"{server}/whoami", port=port)
+        answers = ask(only, Request("any", f"{server}/whoami", port=port, ports=100))
+    assert answer(answers["only"]).exitcode == 45
+    assert port < answer(answers["any"]).local[1] < port + 100
+
+
+@needs_curl
 def test_each_of_many_requests_has_a_connection_of_its_own(server: str) -> None:
     requests = [Request(f"n{n}", f"{server}/whoami") for n in range(300)]
     answers = [answer(of) for of in ask(*requests).values()]

@@ -164,6 +164,19 @@ def test_a_latin_1_terminal_gets_what_it_can_print(ours: Checkout, tmp_path: Pat
 # --- streams, limits and places -------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("unbuffered", "said"), [("1", "out\nerr\nout\n"), ("", "err\nout\nout\n")])
+def test_both_streams_in_one_file_are_in_order_where_python_is_told_so(
+    unbuffered: str, said: str, ours: Checkout, tmp_path: Path
+) -> None:
+    file = tmp_path / "both"
+    code = f"import os, sys; fd = os.open({str(file)!r}, os.O_CREAT | os.O_WRONLY)"
+    code += "; os.dup2(fd, 1); os.dup2(fd, 2)"
+    code += "; from scripts.streams import print_anywhere; print_anywhere()"
+    code += "; print('out'); print('err', file=sys.stderr); print('out')"
+    done = ours.run("python", "-c", code, env={"PYTHONUNBUFFERED": unbuffered} if unbuffered else {})
+    assert done.returncode == 0 and file.read_text() == said, done.stderr
+
+
 @pytest.mark.parametrize(
     ("argv", "shell"),
     [

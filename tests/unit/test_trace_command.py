@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,11 +13,14 @@ import pytest
 from scripts.cli import trace as command
 from scripts.cli.trace import trace
 from scripts.errors import EXIT_FAILED, EXIT_OK, PodpathError, UsageError
+from scripts.evidence.ruletrace import PORTS
 from scripts.evidence.trace import Hop, Interface, Trace
 from scripts.reporting.hops import drawn
 from scripts.runs.document import HopRecord, RuleRecord, TraceRecord
 from scripts.runs.traced import TracedRequest
+from scripts.suite.follow import TRIED
 from scripts.suite.receipt import trace_record
+from scripts.transport.executor import Place
 from tests.unit import atlas
 from tests.unit.lies import Lies
 from tests.unit.world import World
@@ -57,6 +62,23 @@ def test_a_request_is_drawn_hop_by_hop_both_ways(on: Any, capsys: pytest.Capture
     assert any("reverse SNAT" in line for line in lines[answer:])
     assert lines[-1].startswith("answer: HTTP 200 from outside/nginx, which saw 198.18.0.3:")
     assert "Next: scripts/probe kind" in said.err and not made.running
+
+
+def test_a_second_trace_does_not_need_the_port_of_the_first(on: Any) -> None:
+    made, asked = on(), list[range]()
+    heard = made.__class__.__call__
+
+    def hear(self: World, place: Place, argv: Sequence[str], stdin: bytes = b"", timeout: float = 60) -> Any:
+        if found := re.search(rb"^local-port=(\d+)-(\d+)$", stdin, re.M):
+            asked.append(range(int(found[1]), int(found[2]) + 1))
+        return heard(self, place, argv, stdin, timeout)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(made.__class__, "__call__", hear)
+        for _ in range(8):
+            assert trace("client-1", SERVICE) == EXIT_OK
+    assert len(asked) == 8 and all(len(one) == TRIED and {*one} <= {*PORTS} for one in asked)
+    assert len({one.start for one in asked}) > 1, "each begins at the same port"
 
 
 def test_a_service_shows_where_its_address_becomes_a_pods(
@@ -288,3 +310,9 @@ def test_two_outputs_do_not_share_standard_output(on: Any) -> None:
     said = r"^only one of --json, --pcap and --html can write to standard output\.$"
     with pytest.raises(UsageError, match=said):
         trace("client-1", SERVICE, json="-", pcap="-")
+
+
+def test_a_trace_without_questions_begins_with_the_trace(on: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    on()
+    assert trace("client-1", SERVICE) == EXIT_OK
+    assert capsys.readouterr().err.startswith("✓ trace ")

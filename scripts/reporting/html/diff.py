@@ -12,7 +12,7 @@ from scripts.reporting.html.pairs import apart, comparable, marks_of, pairs_of
 from scripts.reporting.html.path import Path
 from scripts.reporting.html.printable import printable
 from scripts.reporting.html.rows import Entry, Group, Picture, best_of, list_of
-from scripts.reporting.html.shell import shell, template
+from scripts.reporting.html.shell import STYLE, shell, template
 from scripts.reporting.html.shown import causes_by_probe, nodes_met, shown_path
 from scripts.runs.comparison import Comparison, Direction, PathChange, VerdictChange
 from scripts.runs.document import CauseRecord, ClusterRecord, ProbeRecord, Run
@@ -32,7 +32,7 @@ KINDS = {Direction.WORSE: Kind.WORSE, Direction.BETTER: Kind.BETTER, Direction.O
 SIGNS = {Kind.WORSE: "✗", Kind.BETTER: "✓", Kind.OTHER: "·", Kind.PATH: "≠", Kind.CHANCE: "≠"}
 TONES = {Kind.WORSE: "bad", Kind.BETTER: "good", Kind.PATH: "open"}
 WEIGHTS = {Kind.WORSE: 3, Kind.OTHER: 2, Kind.PATH: 2, Kind.BETTER: 1, Kind.CHANCE: 0}
-STYLE = ("page.css", "diff.css")
+BOTH = (*STYLE, "diff.css")
 
 
 def render_diff(before: Run, after: Run, differs: Comparison) -> str:
@@ -44,7 +44,7 @@ def render_diff(before: Run, after: Run, differs: Comparison) -> str:
     nodes = dict.fromkeys(node.name for run in (before, after) for node in run.cluster.nodes)
     best = [best_of(one for one in entries if one.id in change.cause.explains) for change in causes]
     return template("diff.html").render(
-        **shell(f"{before.id} → {after.id}: {headline(differs)}", STYLE),
+        **shell(f"{before.id} → {after.id}: {headline(differs)}", BOTH),
         **list_of(groups, entries),
         changes=True,
         differs=differs,

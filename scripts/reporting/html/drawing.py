@@ -325,11 +325,11 @@ def _box(
     middle: int = 0,
 ) -> Box:
     fits = int((BREADTH[lane] - (22 if lane is Lane.POD else 0)) / 7)
-    short = tuple(_fit(line, fits) for line in lines)
+    short = tuple(fitted(line, fits) for line in lines)
     return Box(lane, x, y, BREADTH[lane], height, short, full, beside, middle)
 
 
-def _fit(text: str, most: int) -> str:
+def fitted(text: str, most: int) -> str:
     """A name shortened in the middle, where names differ least."""
     if len(text) <= most:
         return text

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment, Template
 
 TEMPLATES = Path(__file__).parent / "templates"
-STYLE, SCRIPT = ("page.css",), ("play.js", "page.js")
+STYLE, SCRIPT = ("theme.css", "drawing.css", "page.css"), ("play.js", "page.js")
 
 
 def template(name: str) -> Template:
@@ -52,6 +52,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
+        auto_reload=False,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

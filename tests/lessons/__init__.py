@@ -1,0 +1,1 @@
+"""The lessons as they are run: each console block on a real cluster, its output compared or recorded."""
