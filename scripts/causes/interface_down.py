@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from scripts.causes.scene import Cause, Red, Scene, Try, agent, crosses
-from scripts.causes.told import looks_up
+from scripts.causes.told import flooded, looks_up
 from scripts.evidence.nodestate import NodeState
 from scripts.evidence.udpask import Echo
 
@@ -105,11 +105,16 @@ def _is_up(state: NodeState, bridge: str) -> bool:
 def _cause(
     scene: Scene, node: str, device: str, kind: str, what: str, mend: tuple[str, ...], state: NodeState
 ) -> Cause:
+    def floods(red: Red) -> list[tuple[str, str]]:
+        return [flooded(one.trace) for one in red.failing]
+
     def hit(red: Red) -> bool:
         ends = [hop for one in red.failing for hop in one.trace.hops]
         if any((hop.node, hop.interface.name) == (node, device) for hop in ends):
             return True
         if device in red.why and (node in red.why or crosses(red, node)):
+            return True
+        if any(at == node and scene.node_of(ip) == node for at, ip in floods(red)):
             return True
         deaf = {ip for ip, at in state.neighbours.items() if at in FAILED}
         ips = {*(red.target.ips if red.target else ()), *(hop.dst.rpartition(":")[0] for hop in ends)}

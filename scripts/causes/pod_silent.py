@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from scripts.causes.commands import remade
 from scripts.causes.scene import Cause, Scene
+from scripts.causes.told import flooded
 from scripts.evidence.trace import Trace
 
 
@@ -46,6 +47,8 @@ def _entered(trace: Trace) -> str:
     ip = last.dst.rpartition(":")[0]
     if any(hop.src.rpartition(":")[0] == ip for hop in replies) and trace.answer != "SYN ACK":
         return ""
+    if trace.answer == "" and any(flooded(trace)):
+        return ""  # whether it entered this Pod too, nobody can tell
     return ip if trace.answer in ("", "SYN ACK") else ""
 
 

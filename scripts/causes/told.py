@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from scripts.causes.scene import Red, Scene
 from scripts.evidence.snapshot import PodInfo, ServiceInfo
+from scripts.evidence.trace import Trace
 
 KEPT = ("KUBE-", "PODPATH-FENCE", "FLANNEL-", "DOCKER")
 """Chains that a program keeps: deleting a rule there is no way to mend what it follows from."""
@@ -30,6 +32,17 @@ def is_ready(pod: Mapping[str, Any]) -> bool:
     conditions = (pod.get("status") or {}).get("conditions") or ()
     ready = any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
     return ready and "deletionTimestamp" not in pod["metadata"]
+
+
+def flooded(trace: Trace) -> tuple[str, str]:
+    """The node whose bridge sent a request out of several Pods' ports, and the IP it was for; else empty.
+
+    A bridge does that with a frame for an address that it knows no port of, such as one whose port is down.
+    """
+    out = [hop for hop in trace.hops if hop.way == "request" and hop.direction == "out"]
+    ports = Counter((hop.node, hop.dst) for hop in out if hop.interface.kind == "pod")
+    (node, address), count = max(ports.items(), key=lambda one: one[1], default=(("", ""), 0))
+    return (node, address.rpartition(":")[0]) if count > 1 else ("", "")
 
 
 def looks_up(red: Red) -> bool:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from scripts.checks.base import Check, Command, Observation, Work
 from scripts.checks.verdict import PASSED, Failure, Finding, failed, skipped
 from scripts.evidence.view import View
 from scripts.transport.executor import Place
+
+HEARD = timedelta(seconds=5)
+"""By then each kubelet knows of a Service; creation times are given to the second."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,8 @@ class Variables(Check):
     def judge(self, seen: Observation) -> Finding:
         """A Pod that has the variables is newer than the Service; one that must be newer may not lack them.
 
-        Creation times are given to the second, so a Pod of the same second as the Service may be either.
+        A kubelet hears of a Service a moment after it was created, and gives a container the variables of
+        those that it knows by then: a Pod of the same few seconds may or may not have them.
         """
         service = seen.view.service(self.lab, self.service)
         prefix = self.service.upper().replace("-", "_")
@@ -47,10 +52,10 @@ class Variables(Check):
         present = 0
         for pod in seen.view.pods(self.lab, self.workload):
             missing = wanted - {*seen.outputs[pod.name].text.splitlines()}
-            if missing and pod.created > service.created:
+            if missing and pod.created > service.created + HEARD:
                 why = f"{pod.name} was created after the Service and lacks {', '.join(sorted(missing))}"
                 return failed(Failure.NO_VARIABLES, why)
             present += not missing
         if not present:
-            return skipped(f"every Pod of {self.workload} is as old as the Service {self.service}, or older")
+            return skipped(f"no Pod of {self.workload} was created well after the Service {self.service}")
         return PASSED

@@ -1,12 +1,16 @@
 """A node has a Pod's address as well: what is sent from there reaches the node."""
 
+from scripts.evidence.view import NotHere
 from scripts.fault._acts import commands
 from scripts.fault._base import Act, Fault, Site, worker
 
 
 def _acts(site: Site) -> list[Act]:
     node = site.worker(1)
-    pod = next(pod for pod in site.view.pods("pitfalls", "server") if pod.node == site.worker(2))
+    other = site.worker(2)
+    pod = next((pod for pod in site.view.pods("pitfalls", "server") if pod.node == other), None)
+    if pod is None:
+        raise NotHere(f"no Pod of server is on {other}")
     tool = ("ip", "addr")
     what = (f"{pod.ip}/32", "dev", "lo", "label", "lo:podpath")
     there = ("sh", "-c", f"ip -4 -o addr show dev lo | grep -q ' {pod.ip}/32 '")

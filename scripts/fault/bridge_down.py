@@ -11,7 +11,7 @@ def _acts(site: Site) -> list[Act]:
             node,
             (("ip", "link", "set", "dev", "cbr0", "down"),),
             (("ip", "link", "set", "dev", "cbr0", "up"),),
-            ("sh", "-c", "! ip -o link show dev cbr0 | grep -q '[<,]UP[,>]'"),
+            ("sh", "-c", "ip -o link show dev cbr0 | grep -qv '[<,]UP[,>]'"),
             f"bridge cbr0 on {node}",
         )
     ]

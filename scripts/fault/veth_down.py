@@ -12,7 +12,7 @@ def _acts(site: Site) -> list[Act]:
             pod.node,
             (("ip", "link", "set", "dev", veth, "down"),),
             (("ip", "link", "set", "dev", veth, "up"),),
-            ("sh", "-c", f"! ip -o link show dev {veth} | grep -q '[<,]UP[,>]'"),
+            ("sh", "-c", f"ip -o link show dev {veth} | grep -qv '[<,]UP[,>]'"),
             f"veth {veth} on {pod.node}",
         )
     ]

@@ -13,7 +13,7 @@ def _acts(site: Site) -> list[Act]:
             pod.node,
             (("ip", "link", "set", "dev", veth, "nomaster"),),
             (("ip", "link", "set", "dev", veth, "master", "cbr0"), on),
-            ("sh", "-c", f"! ip -o link show dev {veth} | grep -q 'master cbr0'"),
+            ("sh", "-c", f"ip -o link show dev {veth} | grep -qv 'master cbr0'"),
             f"bridge port {veth} on {pod.node}",
         )
     ]

@@ -105,7 +105,7 @@ UDP = {(PITFALLS_NS, "datagram")}
 CONTAINERS = {80: "nginx", 8080: "webapp", 8000: "rest", 5432: "database", 5300: "datagram"}
 ROUTES = {("shop.podpath.test", ""): "shop", ("blog.podpath.test", ""): "blog"}
 ROUTES |= {("www.podpath.test", "/shop"): "shop", ("www.podpath.test", "/blog"): "blog"}
-OLD, YOUNG = "2020-07-30T00:00:00Z", "2020-07-30T00:00:02Z"
+OLD, YOUNG = "2020-07-30T00:00:00Z", "2020-07-30T00:00:12Z"
 CREATED = dict.fromkeys(("frontend-1", "frontend-2", "peer-0", "peer-1"), OLD)
 """Pods that are older than the Services; all others are younger."""
 
