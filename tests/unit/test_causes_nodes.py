@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scripts.causes.scene import Red, Scene
+from scripts.causes.scene import Red, Scene, Try
 from scripts.checks.verdict import Failure
 from scripts.evidence.links import Address, Route, Wiring
 from scripts.evidence.netfilter import read_ruleset
@@ -263,3 +263,16 @@ def test_a_bridge_that_is_down_explains_what_needs_the_pods_behind_it(
     )
     (cause,) = found(scene(one, after=down, passages=sent), "interface_down")
     assert (one.id in cause.explains) is explained
+
+
+FLOODED = ask(hop("worker-a eth0 in"), *(hop(f"worker-a veth-{n} out", kind="pod") for n in "abc"))
+DELIVERED = ask(hop("worker-a eth0 in"), hop("worker-a veth-a out", kind="pod"))
+
+
+@pytest.mark.parametrize(("one", "reached"), [(FLOODED, False), (DELIVERED, True)])
+def test_a_frame_that_a_bridge_floods_has_reached_nobody(one: Try, reached: bool) -> None:
+    asked = red(one, place=at("client-b"), target=to_pod("frontend-1"))
+    off = states(worker_a=with_device("worker-a", "veth-frontend-1", master=""))
+    explaining = {cause.kind for cause in found_in(scene(asked, after=off)) if cause.explains}
+    assert ("pod_silent" in explaining) is reached
+    assert ("veth_off_bridge" in explaining) is not reached
