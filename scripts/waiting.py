@@ -25,7 +25,9 @@ class Timeouts:
     engine: float = 60
     """dockerd answers after its start."""
     node: float = 300
-    """All nodes of a new cluster are Ready."""
+    """kind has made a cluster."""
+    joining: float = 120
+    """Every node of a new cluster takes Pods."""
     lock: float = 1800
     """Another command, such as the first `scripts/up`, has ended."""
     dns: float = 120

@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 
 from scripts.checks.base import Observation
 from scripts.checks.request import Expectation, each_answer, echoed, failure_of, reached, succeeded
-from scripts.checks.verdict import PASSED, Failure, Finding, failed, inconclusive, passed
+from scripts.checks.verdict import PASSED, Failure, Finding, failed, inconclusive, passed, skipped
 from scripts.evidence.curl import Answer
 from scripts.evidence.identity import HEADER_CONTAINER, HEADER_NODE, HEADER_PEER, HEADER_POD
 from scripts.evidence.snapshot import PodInfo
@@ -116,11 +116,22 @@ class AnsweredByItself(Expectation):
             if finding := succeeded(seen, answer):
                 return finding
             said, own = answer.server.get(HEADER_POD, NOBODY), seen.step.place.pod
+            if said != own and said in self._beside(seen):
+                why = "Pods of the Service share this node, and which one answers is chance"
+                return skipped(f"{said} answered, not {own} itself: several {why}")
             if said != own:
                 return failed(Failure.WRONG_RESPONDER, f"{said} answered, not {own} itself")
             return echoed(answer) or passed(f"it saw itself as {answer.server.get(HEADER_PEER, 'nobody')}")
 
         return each_answer(seen, one)
+
+    def _beside(self, seen: Observation) -> set[str]:
+        """The other Pods of the Service on the node of the one that asks."""
+        target, place = seen.step.work.target, seen.step.place
+        if target is None or target.service is None:
+            return set()
+        behind = seen.view.endpoints(target.lab, target.service.name)
+        return {one.pod for one in behind if one.node == place.node} - {place.pod}
 
 
 @dataclass(frozen=True)

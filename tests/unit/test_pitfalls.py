@@ -8,6 +8,7 @@ import re
 import pytest
 
 from labs import probes_of
+from scripts.checks.answers import AnsweredByItself
 from scripts.checks.base import Observation
 from scripts.checks.loss import Losses
 from scripts.checks.table import misdirected
@@ -153,6 +154,16 @@ def test_a_node_without_hairpin_turns_its_own_probe_red(node: str, probe: str) -
 def test_another_pod_than_the_one_that_asked_is_no_hairpin() -> None:
     seen = finding(Lies(responder={NEAR: "server-2"}), "K3-1")
     assert (seen.failure, seen.why) == (Failure.WRONG_RESPONDER, "server-2 answered, not server-1 itself")
+
+
+def test_where_pods_share_the_node_another_ones_answer_says_nothing_of_hairpin() -> None:
+    shot, near = atlas.snapshot(), (atlas.PITFALLS_NS, "near")
+    there = tuple(dataclasses.replace(one, node="worker-a") for one in shot.endpoints[near])
+    shared = dataclasses.replace(shot, endpoints={**shot.endpoints, near: there})
+    view = dataclasses.replace(atlas.view(), snapshot=shared)
+    seen = finding(Lies(responder={NEAR: "server-2"}), "K3-1", AnsweredByItself, view=view)
+    why = "server-2 answered, not server-1 itself: several Pods of the Service share this node"
+    assert seen.verdict is S and (seen.why or "").startswith(why)
 
 
 # --- K5: affinity ---------------------------------------------------------------------------------

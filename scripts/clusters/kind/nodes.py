@@ -25,10 +25,12 @@ from scripts.stack.kubectl import kubectl
 from scripts.stack.profile import Profile
 from scripts.transport.docker import docker, pipe_images
 from scripts.transport.process import CommandFailed, run
-from scripts.waiting import TIMEOUTS
+from scripts.waiting import TIMEOUTS, eventually
 
 LABEL = "io.x-k8s.kind.cluster"
 MARKER = "/kind/podpath.json"
+UNFIT = "node.kubernetes.io/"
+"""How the taints begin that keep Pods off a node which is not ready."""
 KEY = ("config", "view", "--minify", "--raw", "--output", "jsonpath={.users[0].user.client-key-data}")
 """Asks kubectl for the key that it would use; it has none where the kubeconfig is damaged."""
 QUICK_CONTROLLERS = """\
@@ -185,6 +187,7 @@ def _create(
         with step("raise the fence"):
             fence.raise_fence(profile, list(nodes), workloads["node-agent"])
         beside.result()
+    wait_for_nodes(profile)
     uid = kubectl(profile, "get", "namespace", "kube-system", "--output", "jsonpath={.metadata.uid}")
     (profile.folder / "cluster.json").write_text(json.dumps({"name": profile.cluster, "uid": uid}))
     _mark(nodes, list(workloads.values()))
@@ -260,6 +263,16 @@ def _bring(profile: Profile, nodes: dict[str, str], workloads: Mapping[str, str]
                 )
         _mark(nodes, list(workloads.values()))
     fence.mend_fence(profile, list(nodes), workloads["node-agent"])
+
+
+def wait_for_nodes(profile: Profile) -> None:
+    """Returns once every node takes Pods: the first one alone would get all replicas of a Deployment."""
+    argv = ["get", "nodes", "--output", "jsonpath={.items[*].spec.taints[*].key}"]
+
+    def ready() -> bool:
+        return not any(key.startswith(UNFIT) for key in kubectl(profile, *argv).split())
+
+    eventually(ready, TIMEOUTS.joining, "every node to take Pods")
 
 
 def wait_for_dns(profile: Profile) -> None:
