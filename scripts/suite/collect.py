@@ -20,7 +20,6 @@ from scripts.suite.ask import Harvest, Session, ask
 from scripts.suite.monitors import markers, monitoring
 from scripts.suite.plan import Plan
 from scripts.suite.tracing import places, trace_of, wirings
-from scripts.transport.background import at_once
 
 
 def kernels(session: Session, clients: Collection[str], name: str, rules_only: bool = False) -> Kernel:
@@ -75,10 +74,10 @@ def followed(session: Session, traced: Plan, harvest: Harvest, before: Kernel, r
     wiring = threads.submit(wirings, view, before, execute)
     marking = markers(view, gateway=True) if rules else {}
     marked = openers_of(traced.steps, view)
-    with at_once(
-        monitoring(marking, execute, threads, raw, marked),
-        capturing(places(view), execute, threads, raw),
-    ) as (passages, captures):
+    with (
+        monitoring(marking, execute, threads, raw, marked) as passages,
+        capturing(places(view), execute, threads, raw) as captures,
+    ):
         asking = time.monotonic()
         ask(traced, session, harvest)
         asked = time.monotonic() - asking

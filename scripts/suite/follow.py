@@ -24,7 +24,6 @@ from scripts.suite.monitors import markers, monitoring
 from scripts.suite.plan import plan_of
 from scripts.suite.receipt import trace_record
 from scripts.suite.tracing import interfaces, places, trace_of, wirings
-from scripts.transport.background import at_once
 from scripts.transport.executor import CompletedExec, Conclusive, PodExecError
 from scripts.transport.tokens import token
 
@@ -62,10 +61,10 @@ def follow(source: Source, to: Destination, path: str, view: View, cluster: Clus
     marked = openers_of([step], view)
     with ThreadPoolExecutor(16) as threads:
         kernel = threads.submit(collect, view.agent_places(), commands(()), execute, threads, _forget)
-        with at_once(
-            monitoring(markers(view, gateway=True), execute, threads, _forget, marked),
-            capturing(places(view), execute, threads, _forget),
-        ) as (passages, captures):
+        with (
+            monitoring(markers(view, gateway=True), execute, threads, _forget, marked) as passages,
+            capturing(places(view), execute, threads, _forget) as captures,
+        ):
             try:
                 done = execute(step.place, curl.argv(), curl.render(requests))
             except PodExecError as error:
