@@ -16,47 +16,38 @@ HEALTHZ = 10256
 
 def find(scene: Scene) -> Iterator[Cause]:
     """Each advertised address that the gateway gets no link-layer answer for, or that refuses."""
-    seen = scene.after.get("gateway")
     for ip, (kind, (_, name)) in scene.view.snapshot.entrances.items():
         whose = f"{kind} {name}"
         ids = scene.ids(red for red in scene.reds if bool(red.failing) and _asks(red, ip))
-        if ids and seen and seen.neighbours.get(ip) in UNANSWERED:
-            yield Cause(
-                "balancer_gone",
-                f"nobody has the address {ip} of the load balancer of {whose}",
-                (f"the gateway gets no ARP reply for {ip} (neighbour state {seen.neighbours[ip]})",),
-                ids,
-                look=_look(scene, whose),
-                mend=of_cluster(scene),
-            )
-        elif ids and not scene.view.blind and _each(scene, ids, _accepted) and not _opens(scene, ip):
-            yield Cause(
-                "balancer_silent",
-                f"the load balancer of {whose} accepts connections and sends nothing on",
-                (f"{ip} accepted every connection of the replay, no node saw one from it, no answer came",),
-                ids,
-                look=_look(scene, whose),
-                mend=of_cluster(scene),
-            )
-        elif ids and not scene.view.blind and _each(scene, ids, _ignored):
-            yield Cause(
-                "balancer_gone",
-                f"nothing answers at the address {ip} of the load balancer of {whose}",
-                (f"the replay's SYNs left the gateway for {ip}, and nothing came back, not even a RST",),
-                ids,
-                look=_look(scene, whose),
-                mend=of_cluster(scene),
-                weak=True,  # a rule before it may have dropped them
-            )
-        elif ids and _each(scene, ids, lambda one: one.refused):
-            yield Cause(
-                "no_configuration",
-                f"the load balancer of {whose} refuses connections: it has no configuration for them",
-                (f"{ip} answered every SYN of the replay by a RST",),
-                ids,
-                look=_look(scene, whose),
-                mend=of_cluster(scene),
-            )
+        if ids and (found := _wrong(scene, ids, ip, whose)):
+            found_as, what, evidence, weak = found
+            look, mend = _look(scene, whose), of_cluster(scene)
+            yield Cause(found_as, what, (evidence,), ids, look=look, mend=mend, weak=weak)
+
+
+def _wrong(scene: Scene, ids: frozenset[str], ip: str, whose: str) -> tuple[str, str, str, bool] | None:
+    """What is wrong with an address that these reds ask: the kind, in words, the evidence, whether weak."""
+    seen = scene.after.get(GATEWAY)
+    if seen and (state := seen.neighbours.get(ip)) in UNANSWERED:
+        what = f"nobody has the address {ip} of the load balancer of {whose}"
+        return (
+            "balancer_gone",
+            what,
+            f"the gateway gets no ARP reply for {ip} (neighbour state {state})",
+            False,
+        )
+    if not scene.view.blind and _each(scene, ids, _accepted) and not _opens(scene, ip):
+        what = f"the load balancer of {whose} accepts connections and sends nothing on"
+        told = f"{ip} accepted every connection of the replay, no node saw one from it, no answer came"
+        return "balancer_silent", what, told, False
+    if not scene.view.blind and _each(scene, ids, _ignored):
+        what = f"nothing answers at the address {ip} of the load balancer of {whose}"
+        told = f"the replay's SYNs left the gateway for {ip}, and nothing came back, not even a RST"
+        return "balancer_gone", what, told, True  # a rule before it may have dropped them
+    if _each(scene, ids, lambda one: one.refused):
+        what = f"the load balancer of {whose} refuses connections: it has no configuration for them"
+        return "no_configuration", what, f"{ip} answered every SYN of the replay by a RST", False
+    return None
 
 
 def _opens(scene: Scene, ip: str) -> bool:

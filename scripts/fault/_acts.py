@@ -30,6 +30,13 @@ def rule_in(site: Site, container: str, chain: str, rest: str, table: str = "fil
     return Act("container", container, made.do, made.undo, made.there, made.what)
 
 
+def link_down(node: str, device: str, what: str) -> Act:
+    """An interface of a node that is down; one that is gone meanwhile is damaged no more."""
+    to = ("ip", "link", "set", "dev", device)
+    there = ("sh", "-c", f"ip -o link show dev {device} | grep -qv '[<,]UP[,>]'")
+    return commands(node, ((*to, "down"),), ((*to, "up"),), there, f"{what} {device} on {node}")
+
+
 def route(node: str, *words: str) -> Act:
     """A route of a node, under a protocol number of our own."""
     marked = (*words, "proto", ROUTES)

@@ -1,25 +1,11 @@
 """The bridge of a node's Pods is down: they are cut off from everybody, and from each other."""
 
-from scripts.fault._acts import commands
-from scripts.fault._base import Act, Fault, Site, worker
-
-
-def _acts(site: Site) -> list[Act]:
-    node = site.worker(1)
-    return [
-        commands(
-            node,
-            (("ip", "link", "set", "dev", "cbr0", "down"),),
-            (("ip", "link", "set", "dev", "cbr0", "up"),),
-            ("sh", "-c", "ip -o link show dev cbr0 | grep -qv '[<,]UP[,>]'"),
-            f"bridge cbr0 on {node}",
-        )
-    ]
-
+from scripts.fault._acts import link_down
+from scripts.fault._base import Fault, worker
 
 FAULT = Fault(
     what="the bridge of worker 1's Pods is down",
-    acts=_acts,
+    acts=lambda site: [link_down(site.worker(1), "cbr0", "bridge")],
     must={"P1-mesh-1-same": "timed-out", "P1-mesh-1-other": "timed-out", "P1-back-2": "timed-out"},
     may=("P*", "S*", "K*", "I*", "C2-pod", "C4-*", "E*", "F1-*"),
     cause="interface_down",

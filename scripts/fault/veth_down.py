@@ -1,21 +1,12 @@
 """A Pod's network interface is down: the other end of its veth pair has no carrier."""
 
-from scripts.fault._acts import commands
+from scripts.fault._acts import link_down
 from scripts.fault._base import Act, Fault, Site, node_of
 
 
 def _acts(site: Site) -> list[Act]:
     pod = site.pod("pitfalls", "lone")
-    veth = site.veth(pod)
-    return [
-        commands(
-            pod.node,
-            (("ip", "link", "set", "dev", veth, "down"),),
-            (("ip", "link", "set", "dev", veth, "up"),),
-            ("sh", "-c", f"ip -o link show dev {veth} | grep -qv '[<,]UP[,>]'"),
-            f"veth {veth} on {pod.node}",
-        )
-    ]
+    return [link_down(pod.node, site.veth(pod), "veth")]
 
 
 FAULT = Fault(
