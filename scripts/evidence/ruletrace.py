@@ -189,8 +189,10 @@ def marks(marked: Marked = Marked(), limit: int = 100) -> str:
 def program(marked: Marked = Marked()) -> list[str]:
     """Marks, listens, prints what it heard when it is told to end, and takes its marks away.
 
-    It says ``READY`` once the monitor listens: a netlink socket without a group hears nothing. Marks that a
-    killed one has left are replaced. At the end it lists all rules, which tells each handle's place, once in
+    It says ``READY`` once the monitor listens: a netlink socket without a group hears nothing. The socket is
+    known by its inode: its port is the monitor's process id only where nobody else on the node's network, of
+    another namespace of process ids, has that one (netlink(7)). Marks that a killed one has left
+    are replaced. At the end it lists all rules, which tells each handle's place, once in
     nft's words and once in iptables'. SIGTERM comes twice, for timeout(1) passes it on and then sends it to
     its group: the second one is not heard.
     """
@@ -203,7 +205,11 @@ ended() { trap '' TERM; trap - EXIT; nft delete table ip TABLE 2>/dev/null; kill
 trap ended TERM EXIT
 nft delete table ip TABLE 2>/dev/null
 nft -a monitor trace >"$heard" 2>&1 & monitor=$!
-until grep -q "^\\S* *12 *$monitor *00000100 " /proc/net/netlink; do kill -0 $monitor || exit 1; done
+listens() { for socket in /proc/$monitor/fd/*; do
+    socket=$(readlink "$socket") inode=${socket#"socket:["}
+    grep -q "^[^ ]* *12 .* 00000100 .* ${inode%"]"} *$" /proc/net/netlink && return
+done; return 1; }
+until listens; do kill -0 $monitor || exit 1; done
 printf '%s' "$marks" | nft -f - || exit 1
 echo READY
 wait
