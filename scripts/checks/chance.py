@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 
+SELDOM = 1e-6
+"""How often chance alone may make a probe red: runs are many, and no red may be false."""
+
 
 def binomial_tail(least: int, trials: int, chance: float) -> float:
     """The probability of ``least`` or more successes in ``trials`` with this chance each."""

@@ -52,14 +52,15 @@ class Hang(Joining):
     """Lets a spare Pod join the Service and hang: it accepts connections and answers none.
 
     ``ready`` says whether the Pod has a readiness probe; then the Service is asked once that has failed, and
-    no connection may fail. Else as many fail as the rules send to the Pod, within what chance explains.
+    no connection may fail. Else as many fail as the rules send to the Pod, within what chance explains: a
+    burst in which chance has less than ``surprise`` is followed by another, which decides.
     """
 
     own_tier: ClassVar[Tier] = Tier.KERNEL
 
     ready: bool
     times: int = 120
-    false_alarm: float = 0.001
+    surprise: float = 0.001
 
     def __str__(self) -> str:
         how = "its readiness probe took it out" if self.ready else "without a readiness probe"
@@ -75,7 +76,7 @@ class Hang(Joining):
         """Which connections fail."""
         if self.ready:
             return "no connection fails"
-        return f"the Pod's share of the connections fails (false alarms {self.false_alarm:g})"
+        return f"the Pod's share of the connections fails (false alarms {self.surprise**2:g})"
 
     def play(self, stage: Stage) -> Observation:
         """Lets the Pod join and hang, and asks."""
@@ -99,11 +100,11 @@ class Hang(Joining):
                             TIMEOUTS.follow,
                             "the client's node to send nothing to the Pod any more",
                         )
-                    answers = stage.burst(self.times, total=LONG_PATIENCE if self.ready else PATIENCE)
+                    answers = self._asked(stage, share)
         except Late as late:
             problem = str(late)
         failures = [answer for answer in answers if answer.exitcode]
-        silent = sum(answer.exitcode == 28 for answer in failures)
+        silent = _silent(answers)
         facts = Failures(
             f"{pod.name} {pod.ip}",
             len(answers),
@@ -133,7 +134,7 @@ class Hang(Joining):
         if not hung:
             why = f"none of {asked} connections failed, while {facts.pod} hangs"
             return failed(Failure.WRONG_SHARE, why)
-        if both_tails(hung, asked, facts.share) < self.false_alarm:
+        if self._surprises(hung, asked, facts.share):
             told = f"{hung} of {asked} connections failed, the Pod's share is {facts.share:.1%}"
             return failed(Failure.WRONG_SHARE, told)
         told = f"{hung} of {asked} connections failed ({hung / asked:.1%})"
@@ -148,6 +149,16 @@ class Hang(Joining):
             why = f"{facts.pod} did not hang when it was asked itself"
             return inconclusive(Failure.CONTROL_FAILED, why)
         return passed(f"none of {facts.asked} connections failed, while a request to the Pod itself hung")
+
+    def _asked(self, stage: Stage, share: float) -> curl.Answers:
+        if self.ready:
+            return stage.burst(self.times, total=LONG_PATIENCE)
+        answers = stage.burst(self.times, total=PATIENCE)
+        again = self._surprises(_silent(answers), len(answers), share)
+        return stage.burst(self.times, total=PATIENCE) if again else answers
+
+    def _surprises(self, hung: int, asked: int, share: float) -> bool:
+        return both_tails(hung, asked, share) < self.surprise
 
     def _share(self, stage: Stage, pod: PodInfo) -> float:
         """The probability with which the rules of the source's node send a connection to the Pod (0 to 1)."""
@@ -181,3 +192,8 @@ def _signal(name: str) -> tuple[str, ...]:
 
 def _none_fails(answers: curl.Answers) -> bool:
     return bool(answers) and not any(answer.exitcode for answer in answers)
+
+
+def _silent(answers: curl.Answers) -> int:
+    """How many got no answer in time (curl exit 28)."""
+    return sum(answer.exitcode == 28 for answer in answers)

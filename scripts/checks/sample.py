@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from scripts.checks.base import Observation, Scenario, Stage, Work
+from scripts.checks.chance import SELDOM
 from scripts.checks.destinations import Service
 from scripts.checks.membership import one_pod_a_client
 from scripts.checks.sequential import Decision, SequentialTest
@@ -47,7 +48,7 @@ class Sample(Scenario):
 
     to: Service
     path: str = "/whoami"
-    false_alarm: float = 0.001
+    false_alarm: float = SELDOM
     miss: float = 0.01
     effect: float = 0.15
 

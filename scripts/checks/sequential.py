@@ -132,7 +132,7 @@ class SequentialTest:
         if self.decision == "unfair":
             return (
                 f"{head} do not follow the rules' shares ({shares}): "
-                f"of tests with answers that do, at most {self.alpha:.2%} end so"
+                f"of tests with answers that do, at most 1 in {1 / self.alpha:,.0f} ends so"
             )
         if self.decision == "fair":
             whose = "any Pods" if len(self._n) <= MOST_CATEGORIES else "any single Pod"

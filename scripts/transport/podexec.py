@@ -105,6 +105,7 @@ def _exec_once(
             channels = _received(socket, begun + timeout)
         finally:
             socket.close(timeout=1)
+            socket.shutdown()  # close() leaves the connection open once the other side's close was answered
     except websocket.WebSocketTimeoutException:
         raise PodExecLimit(f"{argv[0]} in {place} did not end within {timeout:.0f} s") from None
     except websocket.WebSocketBadStatusException as error:

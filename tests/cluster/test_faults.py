@@ -84,6 +84,7 @@ def test_a_bypass_is_no_solution(scripts: Command) -> None:
     finally:
         run([*kubectl, "scale", "deployment", "server", "--replicas=2"], env=env)
         scripts("faults", "--undo")
+        run([*kubectl, "rollout", "status", "deployment", "server", "--timeout=90s"], env=env)
 
 
 def test_each_exercise_can_be_solved_by_what_it_reveals() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -113,11 +115,26 @@ def test_a_hanging_pod_fails_its_share(facts: Failures, verdict: Verdict, failur
     assert seen.why
 
 
-def test_the_rate_of_false_alarms_is_the_checks_own() -> None:
+def test_what_surprises_is_the_checks_own() -> None:
     step, facts = step_of("S7-hangs"), replace(HUNG, failed=40)
     seen = Observation(step, atlas.view(), facts=facts)
     assert isinstance(step.probe.check, Hang) and step.probe.check.judge(seen).verdict is P
-    assert replace(step.probe.check, false_alarm=0.1).judge(seen).failure is Failure.WRONG_SHARE
+    assert replace(step.probe.check, surprise=0.1).judge(seen).failure is Failure.WRONG_SHARE
+
+
+@pytest.mark.parametrize(("hung", "bursts"), [((30,), 1), ((60, 31), 2), ((60, 59), 2)])
+def test_what_surprises_is_asked_once_more(hung: tuple[int, ...], bursts: int) -> None:
+    """Chance alone surprises one run in a thousand; the second burst decides."""
+    check, sent = step_of("S7-hangs").probe.check, iter(hung)
+
+    def burst(times: int, total: float) -> list[SimpleNamespace]:
+        silent = next(sent)
+        return [SimpleNamespace(exitcode=28 if n < silent else 0) for n in range(times)]
+
+    assert isinstance(check, Hang)
+    answers = check._asked(cast(Any, SimpleNamespace(burst=burst)), share=0.25)
+    assert sum(answer.exitcode == 28 for answer in answers) == hung[bursts - 1]
+    assert not [*sent]
 
 
 @pytest.mark.parametrize(

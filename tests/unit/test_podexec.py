@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
+import re
+import socket
 import ssl
 import subprocess
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,6 +24,8 @@ from scripts.transport.executor import CompletedExec, Place, PodExecError, PodEx
 from scripts.transport.podexec import exec_in_pod, parse_error_channel
 
 PLACE = Place("nginx", "ns", "frontend")
+GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+"""What a websocket server appends to the client's key (RFC 6455, section 1.3)."""
 SUCCESS = b'{"metadata":{},"status":"Success"}'
 
 
@@ -122,6 +129,9 @@ class Socket:
         return ABNF.OPCODE_BINARY, SimpleNamespace(data=bytes([channel]) + data)
 
     def close(self, timeout: float) -> None:
+        assert timeout <= 1
+
+    def shutdown(self) -> None:
         self.closed = True
 
 
@@ -154,19 +164,44 @@ def test_exec_brings_all_channels_home(play: Callable[..., None]) -> None:
     play([(1, b"o"), (PING, b"1x"), (2, b"err"), (1, b""), (1, b"ut"), code(3)])
     done = run()
     assert (done.stdout, done.stderr, done.returncode, done.args) == (b"out", b"err", 3, ("echo", "a b"))
-    socket = Socket.made[0]
-    assert socket.closed
-    assert socket.headers["authorization"] == "Bearer t"
-    assert socket.trust == {
+    made = Socket.made[0]
+    assert made.closed
+    assert made.headers["authorization"] == "Bearer t"
+    assert made.trust == {
         "cert_reqs": ssl.CERT_REQUIRED,
         "ca_certs": "/ca",
         "certfile": "/cert",
         "keyfile": "/key",
     }
-    assert socket.url.startswith(
-        "wss://127.0.0.1:6443/api/v1/namespaces/ns/pods/frontend/exec?container=nginx"
-    )
-    assert "command=echo&command=a+b" in socket.url
+    assert made.url.startswith("wss://127.0.0.1:6443/api/v1/namespaces/ns/pods/frontend/exec?container=nginx")
+    assert "command=echo&command=a+b" in made.url
+
+
+def test_the_connection_is_closed_once_the_server_has_said_its_last() -> None:
+    """Against a real websocket: else each exec would keep a connection to the API server."""
+    with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor(1) as pool:
+        listening.settimeout(10)
+
+        def serve() -> bytes:
+            with listening.accept()[0] as peer:
+                peer.settimeout(10)
+                asked = peer.recv(65536)
+                key = re.search(rb"(?i)sec-websocket-key: (\S+)", asked)
+                assert key
+                accept = base64.b64encode(hashlib.sha1(key[1] + GUID).digest())
+                head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                peer.sendall(head + b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n")
+                peer.sendall(bytes([0x82, len(SUCCESS) + 1, 3]) + SUCCESS + bytes([0x88, 2, 0x03, 0xE8]))
+                while peer.recv(65536):
+                    pass
+                return asked
+
+        served = pool.submit(serve)
+        here = Configuration()
+        here.host = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        done = exec_in_pod(here, PLACE, ["true"])  # type: ignore[arg-type]
+        assert done.returncode == 0
+        assert b"command=true" in served.result(10)
 
 
 def test_a_lost_exit_code_is_none_and_not_success(play: Callable[..., None]) -> None:

@@ -159,7 +159,7 @@ def test_a_sentence_for_people() -> None:
         test.add("a")
     assert test.told() == (
         "11 answers (a 11, b 0, c 0) do not follow the rules' shares (a 33.3%, b 33.3%, c 33.3%): "
-        "of tests with answers that do, at most 0.10% end so"
+        "of tests with answers that do, at most 1 in 1,000 ends so"
     )
     fair = run(SequentialTest(THIRDS), THIRDS, random.Random(1))
     assert fair.told().endswith("of tests with any Pods off by 15% or more, at most 1.00% end so")
