@@ -133,7 +133,7 @@ class Roll(Scenario):
             complete(stage, self.lab, name)
             with suppress(Late):  # the rules of the client's node may be seconds behind: the judge looks
                 told = f"a new Pod of {name} to answer"
-                eventually(lambda: _new(_lines(client.peek()), known), TIMEOUTS.follow, told)
+                eventually(lambda: _enough(_lines(client.peek()), known), TIMEOUTS.follow, told)
         except Late as late:
             problem = str(late)
         finally:
@@ -147,6 +147,11 @@ def _lines(printed: bytes) -> list[re.Match[str]]:
     """What the client has told, a match a connection."""
     lines = printed.decode(errors="replace").splitlines()
     return [match for match in map(_LINE.fullmatch, lines) if match]
+
+
+def _enough(found: list[re.Match[str]], known: set[str]) -> bool:
+    """Each connection that is lost takes seconds, in which nothing else is asked."""
+    return len(found) >= LEAST and bool(_new(found, known))
 
 
 def _new(found: list[re.Match[str]], known: set[str]) -> set[str]:
