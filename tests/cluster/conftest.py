@@ -14,13 +14,6 @@ from scripts.paths import ROOT
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Connections of tests that ask the API themselves live until they are collected, in some later test."""
-    for item in items:
-        if item.path.parent == Path(__file__).parent:
-            item.add_marker(pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"))
-
-
 @pytest.fixture(scope="session", autouse=True)
 def engine() -> None:
     ensure_engine()
