@@ -6,6 +6,7 @@ data there too, so the installed one's is not touched. podpath stops only an eng
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -107,18 +108,20 @@ def engine_of(wanted: str) -> Iterator[str]:
     major, _, store = wanted.partition("+")
     version, folder = fetch(major)
     data = ["--data-root", os.fspath(folder / f"data{store and '-'}{store}")]
-    features = ["--feature", "containerd-snapshotter=true"] if store else []
+    settings = folder / f"daemon{store and '-'}{store}.json"  # version 26 has no option --feature
+    settings.write_text(json.dumps({"features": {"containerd-snapshotter": bool(store)}}))
     ensure_engine()
     _end_own()
     before = os.environ["PATH"]
     os.environ["PATH"] = f"{folder / 'usr/bin'}:{folder / 'usr/sbin'}:{before}"
     try:
         with step(f"start Docker Engine {version}"):
-            start_engine(*data, *features)
+            start_engine(*data, "--config-file", os.fspath(settings))
         yield version
     finally:
         try:
-            _end_own()
+            if own_engine() is not None:
+                _end_own()
         finally:
             os.environ["PATH"] = before
             with step("put the installed Docker Engine back"):
