@@ -5,7 +5,7 @@ from __future__ import annotations
 from labs.containers import server, serving_pod
 from labs.lab import Lab
 
-SIZE = ("50m", "32Mi")
+SIZE = ("20m", "32Mi")
 
 
 class Egress(Lab):

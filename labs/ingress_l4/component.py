@@ -5,7 +5,7 @@ from __future__ import annotations
 from labs.containers import PORT_NAMES, server, serving_pod
 from labs.lab import Lab
 
-SIZE = ("50m", "50Mi")
+SIZE = ("20m", "50Mi")
 POLICIES = ("Cluster", "Local")
 
 

@@ -9,7 +9,7 @@ from labs.containers import server, serving_pod
 from labs.lab import Lab
 from labs.terms import NONE
 
-SIZE = ("50m", "50Mi")
+SIZE = ("20m", "50Mi")
 GATEWAY_API = "gateway.networking.k8s.io/v1"
 ROUTES: dict[str, dict[str, str]] = {
     "shop.podpath.test": {"/": "shop"},

@@ -10,7 +10,7 @@ from pulumi_kubernetes.meta import v1 as meta
 from labs.containers import apart, beside, server, serving_pod
 from labs.lab import Lab
 
-SIZE = ("50m", "50Mi")
+SIZE = ("20m", "50Mi")
 REST_URL = "http://rest:8000/orders"
 FRONTEND, REST, DATABASE = ({"app": name} for name in ("frontend", "rest", "database"))
 

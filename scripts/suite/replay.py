@@ -156,7 +156,8 @@ def _times(step: Step, record: ProbeRecord) -> int:
 def _model(step: Step, snapshot: Snapshot) -> curl.Request | None:
     """The request that stands for a step: its own first one, or its command's URL, else one to its target.
 
-    None stands for a step that asks a port of UDP: a refusal there would say nothing.
+    None stands for a step that asks a port of UDP, where a refusal would say nothing, and for one that sends
+    nothing: what has no port was never asked.
     """
     work = step.work
     if work.requests:
@@ -164,9 +165,10 @@ def _model(step: Step, snapshot: Snapshot) -> curl.Request | None:
     urls = [word for command in work.commands for word in command.argv if word.startswith("http://")]
     if urls:
         return curl.Request("", urls[0], work.target.host if work.target else None)
-    if work.target is None or not work.target.address or _by_udp(work.target, snapshot):
+    target = work.target
+    if target is None or not (target.address and target.port) or _by_udp(target, snapshot):
         return None
-    return requests_to(work.target, step.probe.id, "/whoami")[0]
+    return requests_to(target, step.probe.id, "/whoami")[0]
 
 
 def _asks_udp(step: Step, snapshot: Snapshot) -> bool:

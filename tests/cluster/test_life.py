@@ -289,6 +289,22 @@ def test_a_cluster_without_a_bridge_refutes_what_rests_on_one(scripts: Command, 
     assert all("is a port of no bridge and the node routes" in told[id] for id in bridged)
 
 
+def test_packets_that_cross_in_other_packets_refute_the_routes(scripts: Command, tmp_path: Path) -> None:
+    code, run = run_on(scripts, "kind-vxlan", tmp_path)
+    assert (code, verdicts_of(run)) == (1, EXPECTED | {"P5": "refuted"})
+    (told,) = (claim["told"] for claim in run["claims"] if claim["id"] == "P5")
+    assert "flannel.1 out" in told and "go by vxlan" in told
+
+
+def test_on_one_node_what_needs_two_is_not_applicable(scripts: Command, tmp_path: Path) -> None:
+    code, run = run_on(scripts, "kind-single", tmp_path)
+    verdicts = verdicts_of(run)
+    needing_two = dict.fromkeys(("P5", "P6", "K2"), "not applicable")
+    assert (code, {**verdicts, "K3": EXPECTED["K3"]}) == (0, EXPECTED | needing_two | {"E3": "proven"})
+    assert verdicts["K3"] in ("proven", "not applicable")  # either of two Pods beside each other may answer
+    assert {probe["verdict"] for probe in run["probes"]} == {"passed", "skipped"}
+
+
 def test_somebody_elses_cluster_is_never_touched(scripts: Command, stranger: str) -> None:
     for command in ("up", "down"):
         done = scripts(command)

@@ -130,11 +130,13 @@ def test_differing_tables_are_told_by_node_and_share() -> None:
     )
 
 
-def test_one_node_has_nothing_to_differ_from() -> None:
+def test_the_table_of_the_only_node_is_compared_with_the_endpoints() -> None:
     shot = atlas.snapshot()
     workers = tuple(node for node in shot.nodes if node.name == "worker-a")
     lone = dataclasses.replace(atlas.view(), snapshot=dataclasses.replace(shot, nodes=workers))
-    assert finding(Lies(), "S4", view=lone).failure is Failure.NO_EVIDENCE
+    alone = finding(Lies(), "S4", view=lone)
+    assert (alone.verdict, alone.why) == (P, "worker-a, the only node, has just the ready endpoints")
+    assert finding(Lies(table={"worker-a": FOREIGN}), "S4", view=lone).failure is Failure.TABLES_DIFFER
 
 
 def test_a_sample_says_how_many_it_took_and_against_what() -> None:

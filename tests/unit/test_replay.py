@@ -94,6 +94,13 @@ def test_a_port_of_udp_is_not_asked_by_tcp() -> None:
     assert Verdict.FAILED in verdicts.values() and not made.replayed and not found.causes
 
 
+def test_what_was_never_asked_is_not_asked_again() -> None:
+    """S4 reads tables: a request of its own would be a new one, and what stops that no cause of the red."""
+    made = Watched(Lies(table={"worker-b": ()}))
+    found, verdicts = explained(made, "S4")
+    assert verdicts == {"S4": Verdict.FAILED} and not made.replayed and not found.replays
+
+
 def test_beyond_the_budget_each_red_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replaying, "MOST", 2 * replaying.TRIES - 1)
     made = Watched(SILENT)
