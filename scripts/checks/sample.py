@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from scripts.checks.base import Observation, Scenario, Stage, Work
-from scripts.checks.chance import SELDOM
+from scripts.checks.chance import SELDOM, binomial_tail
 from scripts.checks.destinations import Service
 from scripts.checks.membership import one_pod_a_client
+from scripts.checks.request import failure_of
 from scripts.checks.sequential import Decision, SequentialTest
 from scripts.checks.verdict import Failure, Finding, failed, inconclusive, passed, skipped
 from scripts.evidence import curl
@@ -22,17 +24,31 @@ from scripts.transport.executor import Place
 ROUND = 150
 """Requests of one exec: for three fair Pods the test mostly decides within one or two."""
 ROUNDS = 12
+ASTRAY = 0.02
+"""Share of connections that may get no answer before the Service is to blame: a machine that stands still
+for two seconds loses one, an endpoint that nobody has loses its whole share. What the network loses, K2
+counts."""
 
 
 @dataclass(frozen=True)
 class Shares:
-    """How a sample ended. ``rule`` are the shares by Pod, ``by_address`` the same by address."""
+    """How a sample ended. ``rule`` are the shares by Pod, ``by_address`` the same by address.
+
+    ``asked`` are the answers up to the decision; of ``sent`` connections ``unanswered`` got no answer.
+    """
 
     asked: int
     decision: Decision | None
     told: str
     rule: Mapping[str, float]
     by_address: Mapping[str, float]
+    sent: int = 0
+    unanswered: int = 0
+
+    @property
+    def too_many_unanswered(self) -> bool:
+        """Whether more got no answer than go astray by chance."""
+        return binomial_tail(self.unanswered, self.sent, ASTRAY) < SELDOM
 
 
 @dataclass(frozen=True)
@@ -89,33 +105,71 @@ class Sample(Scenario):
         pods = {pod.ip: pod.name for pod in view.snapshot.pods}
         shares = {pods.get(backend.ip, backend.ip): float(backend.share) for backend in entry.backends}
         test = SequentialTest(shares, self.false_alarm, self.miss, self.effect)
-        answers: list[curl.Answer] = []
+        answered: list[curl.Answer] = []
+        unanswered: list[curl.Answer] = []
         for _ in range(ROUNDS):
-            fresh = stage.burst(ROUND, self.path)
-            answers += fresh
-            for answer in fresh:
-                test.add(_responder(answer))
-            if test.decision:
+            for answer in stage.burst(ROUND, self.path):
+                if answer.exitcode:
+                    unanswered.append(answer)
+                else:
+                    answered.append(answer)
+                    test.add(_responder(answer))
+            sent, lost = len(answered) + len(unanswered), len(unanswered)
+            facts = Shares(test.asked, test.decision, test.told(), shares, entry.shares, sent, lost)
+            if facts.decision or facts.too_many_unanswered:
                 break
-        facts = Shares(test.asked, test.decision, test.told(), shares, entry.shares)
-        return Observation(step, view, answers=tuple(answers[: test.asked]), facts=facts)
+        answers = (*unanswered[:1], *answered[: test.asked])
+        return Observation(step, view, answers=answers, facts=facts)
 
     def judge(self, seen: Observation) -> Finding:
-        """The test's decision, unless the rules changed meanwhile."""
+        """The test's decision, unless the rules changed meanwhile or they lead to where nobody answers."""
         facts: Shares = seen.facts
         if changed := _rules_changed(seen, facts):
             return inconclusive(Failure.RULES_CHANGED, changed)
+        if facts.unanswered and (unheard := _unheard(seen, facts)):
+            return unheard
+        told = facts.told
+        if facts.unanswered:
+            told += f"; {facts.unanswered} of {facts.sent} connections got no answer"
         if facts.decision == "fair":
-            return passed(facts.told)
+            return passed(told)
         if facts.decision == "unfair":
-            return failed(Failure.NOT_BALANCED, facts.told)
-        return inconclusive(Failure.NOT_BALANCED, facts.told)
+            return failed(Failure.NOT_BALANCED, told)
+        return inconclusive(Failure.NOT_BALANCED, told)
+
+
+def _unheard(seen: Observation, facts: Shares) -> Finding | None:
+    """A finding if the rules led connections to no endpoint, or if more got no answer than chance loses."""
+    astray = _astray(seen, facts)
+    if not astray and not facts.too_many_unanswered:
+        return None
+    finding = failure_of(seen, seen.answers[0])
+    why = f"{facts.unanswered} of {facts.sent} connections got no answer, such as this: {finding.why}"
+    return failed(finding.failure or Failure.NO_ANSWER, f"{why}{astray}")
+
+
+def _astray(seen: Observation, facts: Shares) -> str:
+    """Where the source's node sent connections by its rules although no endpoint is ready there, in words.
+
+    What an earlier change of the rules left in the connection table does not count.
+    """
+    place, target = seen.step.place, seen.step.work.target
+    if target is None or target.service is None:
+        return ""
+    ready = {one.ip for one in seen.view.endpoints(target.lab, target.service.name)}
+    nobody = {address.rpartition(":")[0] for address in facts.by_address} - ready
+    went = Counter(
+        entry.reply.src
+        for node, entry in seen.kernel.index.at((target.address, target.port))
+        if node == place.node and entry.original.src == place.ip and entry.state == "SYN_SENT"
+    )
+    return "".join(
+        f"; {count} went to {ip}, which is no ready endpoint" for ip, count in went.items() if ip in nobody
+    )
 
 
 def _responder(answer: curl.Answer) -> str:
     """Who answered this request; anything else that came back is a category of its own."""
-    if answer.exitcode:
-        return f"curl exit {answer.exitcode} ({answer.error})"
     if answer.server.get(HEADER_NONCE) != answer.nonce:
         return "an answer to another request"
     return answer.server.get(HEADER_POD, "a server without an identity")

@@ -16,8 +16,10 @@ from scripts.checks.relabel import Membership
 from scripts.checks.replace import Replacement
 from scripts.checks.sample import Shares
 from scripts.checks.verdict import Failure, Finding, Verdict
+from scripts.evidence.conntrack import Entry, Flow, Index
 from scripts.evidence.curl import Answer
 from scripts.evidence.identity import HEADER_POD
+from scripts.evidence.nodeview import Kernel
 from tests.unit import atlas
 from tests.unit.runs import F, I, P, step_of
 
@@ -35,6 +37,11 @@ GONE = Statuses(before=200, without=503, backend_without="", after=200)
 def answer(pod: str, ip: str = "10.96.0.80") -> Answer:
     client = {"exitcode": 0, "http_code": 200, "local_ip": "10.244.1.9", "local_port": 4}
     return Answer("n", {**client, "remote_ip": ip, "remote_port": 80}, {HEADER_POD: pod})
+
+
+def unheard() -> Answer:
+    client = {"exitcode": 28, "http_code": 0, "local_port": 0, "time_total": 2.0, "errormsg": "late"}
+    return Answer("n", client)
 
 
 def judged(id: str, facts: object, *answers: Answer) -> Finding:
@@ -212,3 +219,37 @@ def test_an_address_outlives_its_pod(
 def test_shares_are_those_that_the_test_decided(facts: Shares, verdict: Verdict) -> None:
     seen = judged("S2-1", facts)
     assert seen.verdict is verdict and seen.why
+
+
+def test_a_connection_that_the_machine_lost_refutes_no_shares() -> None:
+    one = judged("S2-1", Shares(90, "fair", "t", {}, {}, sent=150, unanswered=1), unheard())
+    assert one.verdict is P and one.why == "t; 1 of 150 connections got no answer"
+    many = judged("S2-1", Shares(90, "fair", "t", {}, {}, sent=150, unanswered=37), unheard())
+    assert (many.verdict, many.failure) == (F, Failure.TIMED_OUT)
+    assert many.why.startswith("37 of 150 connections got no answer, such as this: ")
+    none = judged("S2-1", Shares(0, None, "t", {}, {}, sent=150, unanswered=150), unheard())
+    assert none.verdict is F
+
+
+@pytest.mark.parametrize(
+    ("rules", "verdict"),
+    [
+        ({"10.244.9.9:8080": 0.02, "10.244.1.3:8080": 0.98}, F),
+        ({"10.244.1.3:8080": 1.0}, P),  # what the rules no longer have is left from an earlier change
+    ],
+)
+def test_a_single_connection_that_the_rules_led_to_nobody_refutes(
+    rules: dict[str, float], verdict: Verdict
+) -> None:
+    step = step_of("S2-1")
+    target = step.work.target
+    assert target is not None
+    asked = Flow(step.place.ip, target.address, 40000, target.port)
+    sent = Entry(asked, Flow("10.244.9.9", step.place.ip, 8080, 40000), "SYN_SENT", "")
+    kernel = Kernel(index=Index({step.place.node: [sent]}))
+    facts = Shares(90, "fair", "t", {}, rules, sent=150, unanswered=1)
+    seen = step.probe.check.judge(
+        Observation(step, atlas.view(), kernel, answers=(unheard(),), facts=facts),
+    )
+    assert seen.verdict is verdict, seen.why
+    assert ("1 went to 10.244.9.9, which is no ready endpoint" in seen.why) is (verdict is F)
