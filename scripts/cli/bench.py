@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import statistics
 import subprocess
 import time
@@ -36,6 +37,7 @@ from scripts.runs.document import ProbeRecord
 from scripts.runs.draft import Draft
 from scripts.stack.lock import lock
 from scripts.stack.profile import Profile, profile_of
+from scripts.suite.ask import MOST
 from scripts.suite.plan import plan_of
 from scripts.suite.run import run
 from scripts.transport.executor import CompletedExec, Executor, Place
@@ -43,6 +45,8 @@ from scripts.transport.executor import CompletedExec, Executor, Place
 SIZES = (1, 10, 100, 1000, 5000)
 LARGE = 1000
 """Probes of the rows that compare numbers of nodes."""
+HUGE = 50_000
+"""Probes of the batch that is taken once, beside curl alone with the same requests."""
 SINGLE = 24
 """Probes of the rows with one exec each: enough for a median, few enough to end in seconds."""
 THREADS = 8
@@ -186,10 +190,28 @@ def probing(profile: Profile, rounds: int) -> Iterator[Row]:
         (large - small) / (b - a) for a, b in zip(sorted(taken[small]), sorted(taken[large]), strict=True)
     ]
     yield Row(f"  each further probe, from {small} to {large} in a batch", further, "1/s")
+    yield from _huge(view, cluster)
     yield from _by_nodes(view, cluster, rounds)
     yield _rate("one exec a probe, verdict and receipt each", single, rounds)
     yield _rate("one exec a probe, curl's answer only", bare, rounds)
     yield _rate(f"one exec a probe, {THREADS} threads, curl's answer only", bare, rounds, THREADS)
+
+
+def _huge(view: View, cluster: Cluster) -> Iterator[Row]:
+    """A batch far larger than any suite, how fast curl alone sends the same, and the memory that it took."""
+    probes = many(HUGE)
+    requests = [request for step in plan_of(probes, view).steps for request in step.work.requests]
+    place = plan_of(probes[:1], view).steps[0].place
+    begun = time.monotonic()
+    for first in range(0, HUGE, MOST):
+        cluster.execute(place, curl.argv(), curl.render(requests[first : first + MOST]))
+    alone = time.monotonic() - begun
+    begun = time.monotonic()
+    _judged(run(probes, view, cluster.api, cluster.execute))
+    took = time.monotonic() - begun
+    yield Row(f"{HUGE} probes in a batch, verdict and receipt each", [took])
+    yield Row("  curl alone, with the same requests", [alone])
+    yield Row("  memory at most", [resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024], "MiB")
 
 
 def _by_nodes(view: View, cluster: Cluster, rounds: int) -> Iterator[Row]:

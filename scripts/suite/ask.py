@@ -1,4 +1,4 @@
-"""The execs of a run: at each place one for all requests, and one for all commands."""
+"""The execs of a run: at each place one for its requests (``MOST`` at a time), and one for all commands."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ from scripts.waiting import TIMEOUTS
 
 LONGEST = 30.0
 """Seconds for an exec, beside ten milliseconds for each of its parts, of which none takes more than 20 s."""
+MOST = 5000
+"""Requests of one exec: what it prints (9 MiB) and how long it takes stay within an exec's limits."""
 
 
 @dataclass(frozen=True)
@@ -69,10 +71,13 @@ class Harvest:
 
 
 def ask(plan: Plan, session: Session, harvest: Harvest) -> None:
-    """Runs every place's requests and commands at once, an exec each; the results go into ``harvest``."""
+    """Runs every place's requests and commands at once, an exec each; the results go into ``harvest``.
+
+    Of very many requests at one place, ``MOST`` are sent by one exec after the other.
+    """
     jobs: list[Callable[[], None]] = []
     for place, requests in plan.requests().items():
-        jobs.append(partial(_request, session, place, requests, harvest))
+        jobs.append(partial(_requests, session, place, requests, harvest))
     for place, commands in plan.commands().items():
         jobs.append(partial(_command, session, place, commands, harvest))
     waiting = {session.threads.submit(job) for job in jobs}
@@ -84,8 +89,16 @@ def ask(plan: Plan, session: Session, harvest: Harvest) -> None:
     session.teller.flush()
 
 
-def _request(session: Session, place: Place, requests: Sequence[curl.Request], harvest: Harvest) -> None:
-    done = _exec(session, f"{place} curl", place, curl.argv(), len(requests), curl.render(requests))
+def _requests(session: Session, place: Place, requests: Sequence[curl.Request], harvest: Harvest) -> None:
+    for first in range(0, len(requests), MOST):
+        name = f"{place} curl{f' {first // MOST + 1}' if first else ''}"
+        _sent(session, name, place, requests[first : first + MOST], harvest)
+
+
+def _sent(
+    session: Session, name: str, place: Place, requests: Sequence[curl.Request], harvest: Harvest
+) -> None:
+    done = _exec(session, name, place, curl.argv(), len(requests), curl.render(requests))
     if isinstance(done, Finding):
         harvest.answers.update((request.nonce, done) for request in requests)
         return

@@ -114,6 +114,14 @@ def test_a_source_needs_one_exec_for_all_its_requests() -> None:
     ]  # fmt: skip
 
 
+def test_very_many_requests_are_sent_by_one_exec_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scripts.suite.ask.MOST", 2)
+    made = World()
+    seen = run(wanted("S6-1-80 S6-1-8080 S8-use"), atlas.view(), made, made)
+    assert [line for line in made.execs if line.endswith(" curl")] == ["client-a/client curl"] * 2
+    assert {probe.id: probe.verdict for probe in seen} == {"S6-1-80": P, "S6-1-8080": P, "S8-use": P}
+
+
 def test_captures_stand_only_around_what_is_traced() -> None:
     made = World()
     order: list[str] = []
