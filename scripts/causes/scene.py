@@ -31,6 +31,10 @@ DERIVED = (Failure.RESTS_ON, Failure.CONTROL_FAILED)
 """Failures that are another probe's."""
 
 
+UNSENT = "it was not sent"
+"""The answer of a try that the replay could not send."""
+
+
 @dataclass(frozen=True)
 class Try:
     """One request of the replay, from a source port of its own. ``answer`` is a text if it is not credible.

@@ -6,11 +6,11 @@ Equal requests are asked once for all the reds that sent them. Nothing of this c
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from scripts.causes.scene import Try
+from scripts.causes.scene import UNSENT, Try
 from scripts.checks.base import Step, requests_to
 from scripts.checks.peers import Target
 from scripts.checks.verdict import Failure
@@ -32,6 +32,7 @@ from scripts.suite.tracing import places, trace_of, wirings
 from scripts.transport import frames
 from scripts.transport.background import at_once
 from scripts.transport.executor import Place, PodExecError
+from scripts.transport.tokens import token
 
 TRIES, FEW = 8, 3
 """Requests to a Service (one dead backend of four is missed by one replay in ten); and to anything else."""
@@ -41,6 +42,8 @@ MOST = 800
 """Requests altogether; beyond that each red is asked once."""
 TRACED = 48
 """Connections whose packets are joined to a trace: joining reads every capture."""
+NO_PORT = 45
+"""curl's exit code where it could not bind to the source port."""
 CONNECT, TOTAL = 1.5, 2.5
 """Seconds for a replayed connection and its answer."""
 SIZES = (*range(100, 1500, 100), 1460, 2000, 4000)
@@ -135,7 +138,7 @@ def _planned(reds: Sequence[tuple[Step, ProbeRecord]], snapshot: Snapshot) -> _P
         models.setdefault(key, _sized(step) if sized else [model] * _times(step, record))
     if sum(map(len, models.values())) > MOST:
         models = {key: of if key.sized else of[:1] for key, of in models.items()}
-    ports = itertools.cycle(ruletrace.PORTS)
+    ports = _ports()
     requests = {
         key: tuple(
             replace(one, nonce=f"replay.{n}.{i}", port=next(ports), connect=CONNECT, total=TOTAL)
@@ -144,6 +147,13 @@ def _planned(reds: Sequence[tuple[Step, ProbeRecord]], snapshot: Snapshot) -> _P
         for n, (key, of) in enumerate(models.items())
     }
     return _Plan(requests, keys, steps)
+
+
+def _ports() -> Iterator[int]:
+    """Source ports, from elsewhere each time: those of the last replay may still be held, or be known."""
+    own = ruletrace.PORTS[: len(ruletrace.PORTS) // 2]  # the others are for datagrams
+    first = int(token(4, "replay"), 16) % len(own)
+    return itertools.cycle((*own[first:], *own[:first]))
 
 
 def _times(step: Step, record: ProbeRecord) -> int:
@@ -221,7 +231,12 @@ def _asked(session: Session, place: Place, requests: list[curl.Request]) -> dict
     except PodExecError as error:
         return {request.nonce: str(error) for request in requests}
     session.teller.raw(f"replay {place}", done)
-    return curl.parse(done.stdout, requests)
+    return {nonce: _sent(answer) for nonce, answer in curl.parse(done.stdout, requests).items()}
+
+
+def _sent(answer: curl.Answer | str) -> curl.Answer | str:
+    """The answer, unless its source port was held by another connection: then nothing was sent."""
+    return UNSENT if isinstance(answer, curl.Answer) and answer.exitcode == NO_PORT else answer
 
 
 def _looked_up(session: Session, client: PodInfo, names: Sequence[str]) -> dict[tuple[str, str], DnsReply]:
@@ -277,10 +292,11 @@ def _joined(
     tries: dict[Key, tuple[Try, ...]] = {}
     for key, requests in plan.requests.items():
         own = [
-            Try(one.port, answers.get(one.nonce, "it was not sent"), tuple(by_port.get(one.port, ())))
+            Try(one.port, answers.get(one.nonce, UNSENT), tuple(by_port.get(one.port, ())))
             for one in requests
         ]
-        chosen = next((n for n, one in enumerate(own) if not one.passes), 0)
+        failed = [n for n, one in enumerate(own) if not one.passes]
+        chosen = next((n for n in failed if own[n].answer != UNSENT), failed[0] if failed else 0)
         if len(tries) < TRACED:
             step = plan.steps[key]
             one = replace(step, work=replace(step.work, requests=(requests[chosen],)))

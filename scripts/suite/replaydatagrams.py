@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scripts.causes.scene import Try
+from scripts.causes.scene import UNSENT, Try
 from scripts.checks.base import Step
 from scripts.evidence import udpask
 from scripts.evidence.ruletrace import PORTS, Passage
 from scripts.suite.ask import Session
 from scripts.transport.executor import PodExecError, text_of
+from scripts.transport.tokens import token
 
 FEW = 3
 """Datagrams for each red."""
@@ -18,11 +19,11 @@ Asked = dict[str, dict[int, udpask.Echo | str]]
 
 
 def ask(session: Session, steps: Sequence[Step]) -> Asked:
-    """Asks each step's target once more, all at once; the ports are the last ones that are marked."""
-    own = {
-        step.probe.id: PORTS[-FEW * (n + 1) :][:FEW]
-        for n, step in enumerate(steps[: len(PORTS) // (2 * FEW)])
-    }
+    """Asks each step's target once more, all at once, from ports whose connections no kernel knows yet."""
+    half = PORTS[len(PORTS) // 2 :]  # the others are for TCP
+    groups = len(half) // FEW
+    first = int(token(4, "datagrams"), 16) % groups
+    own = {step.probe.id: half[FEW * ((first + n) % groups) :][:FEW] for n, step in enumerate(steps[:groups])}
 
     def sent(step: Step) -> dict[int, udpask.Echo | str]:
         target, ports = step.work.target, own[step.probe.id]
@@ -34,7 +35,7 @@ def ask(session: Session, steps: Sequence[Step]) -> Asked:
             return dict.fromkeys(ports, str(error))
         session.teller.raw(f"replay datagrams {step.probe.id}", done)
         heard = udpask.read(text_of(done.stdout))
-        return {port: heard.get(port, "it was not sent") for port in ports}
+        return {port: heard.get(port, UNSENT) for port in ports}
 
     chosen = [step for step in steps if step.probe.id in own]
     return dict(zip(own, session.threads.map(sent, chosen), strict=True))

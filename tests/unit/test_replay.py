@@ -8,8 +8,11 @@ from importlib import import_module
 import pytest
 
 from scripts.causes.scene import Scene
+from scripts.checks.base import Step
 from scripts.checks.verdict import Verdict
 from scripts.evidence.ruletrace import PORTS
+from scripts.evidence.trace import Trace
+from scripts.evidence.view import View
 from scripts.runs import events
 from scripts.suite import replay as replaying
 from scripts.suite.causes import KINDS
@@ -22,6 +25,9 @@ from tests.unit.test_ruletrace import NFT
 from tests.unit.world import World
 
 SILENT = Lies(silent={atlas.CLUSTER_IP})
+
+
+TAKEN = {"exitcode": 45, "errormsg": "bind failed with errno 98: Address already in use"}
 
 
 class Watched(World):
@@ -75,6 +81,37 @@ def test_reds_are_asked_again_from_ports_of_their_own() -> None:
     assert not found.causes
 
 
+def test_each_replay_begins_at_other_ports() -> None:
+    first, second = Watched(SILENT), Watched(SILENT)
+    explained(first, "S6-1-80")
+    explained(second, "S6-1-80")
+    assert {port for _, port in first.replayed} != {port for _, port in second.replayed}
+
+
+class Held(Watched):
+    """A world in which the port of the first replayed request is held by another connection."""
+
+    def _answer(self, place: Place, group: dict[str, list[str]]) -> str:
+        line = super()._answer(place, group)
+        nonce = line.partition("\t")[0]
+        return curls.report(nonce, TAKEN, {}) if nonce == "replay.0.0" else line
+
+
+def test_a_request_whose_port_is_held_is_not_the_one_that_is_followed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    followed: list[int] = []
+
+    def trace_of(step: Step, view: View, captures: object, wired: object, port: int) -> Trace:
+        followed.append(port)
+        return Trace()
+
+    monkeypatch.setattr(replaying, "trace_of", trace_of)
+    made = Held(SILENT)
+    explained(made, "S6-1-80")
+    assert followed == [dict(made.replayed)["replay.0.1"]]
+
+
 def test_derived_reds_are_not_asked_again() -> None:
     made = Watched(SILENT)
     found, verdicts = explained(made, "F1-1")
@@ -116,7 +153,8 @@ def test_the_replay_changes_no_verdict() -> None:
     assert not any(one.passes for one in found.replays.values()), "an answer by the wrong one was not lost"
 
 
-def test_a_rule_that_a_node_named_is_told_as_the_cause() -> None:
+def test_a_rule_that_a_node_named_is_told_as_the_cause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replaying, "_ports", lambda: iter(PORTS))  # the first one is the sample's
     heard = NFT.replace("10.244.1.3", "10.244.1.9")
     found, _ = explained(Watched(SILENT, heard), "S6-1-80")
     assert {cause.kind for cause in found.causes if not cause.warning} == {"rule_drops"}
