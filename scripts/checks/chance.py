@@ -12,8 +12,12 @@ def binomial_tail(least: int, trials: int, chance: float) -> float:
     """The probability of ``least`` or more successes in ``trials`` with this chance each."""
     if least <= 0:
         return 1.0
+    if not 0 < chance < 1:
+        return float(chance > 0 and least <= trials)
+    yes, no = math.log(chance), math.log1p(-chance)  # the ways themselves are too many for a float
     return math.fsum(
-        math.comb(trials, k) * chance**k * (1 - chance) ** (trials - k) for k in range(least, trials + 1)
+        math.exp(math.log(math.comb(trials, k)) + k * yes + (trials - k) * no)
+        for k in range(least, trials + 1)
     )
 
 

@@ -37,7 +37,7 @@ from scripts.runs.document import ProbeRecord
 from scripts.runs.draft import Draft
 from scripts.stack.lock import lock
 from scripts.stack.profile import Profile, profile_of
-from scripts.suite.ask import MOST
+from scripts.suite.ask import parts
 from scripts.suite.plan import plan_of
 from scripts.suite.run import run
 from scripts.transport.executor import CompletedExec, Executor, Place
@@ -203,8 +203,8 @@ def _huge(view: View, cluster: Cluster) -> Iterator[Row]:
     requests = [request for step in plan_of(probes, view).steps for request in step.work.requests]
     place = plan_of(probes[:1], view).steps[0].place
     begun = time.monotonic()
-    for first in range(0, HUGE, MOST):
-        cluster.execute(place, curl.argv(), curl.render(requests[first : first + MOST]))
+    for part in parts(requests):
+        cluster.execute(place, curl.argv(), curl.render(part))
     alone = time.monotonic() - begun
     begun = time.monotonic()
     _judged(run(probes, view, cluster.api, cluster.execute))

@@ -90,9 +90,13 @@ def ask(plan: Plan, session: Session, harvest: Harvest) -> None:
 
 
 def _requests(session: Session, place: Place, requests: Sequence[curl.Request], harvest: Harvest) -> None:
-    for first in range(0, len(requests), MOST):
-        name = f"{place} curl{f' {first // MOST + 1}' if first else ''}"
-        _sent(session, name, place, requests[first : first + MOST], harvest)
+    for n, part in enumerate(parts(requests), 1):
+        _sent(session, f"{place} curl{f' {n}' if n > 1 else ''}", place, part, harvest)
+
+
+def parts(requests: Sequence[curl.Request]) -> list[Sequence[curl.Request]]:
+    """The requests in parts of which each is sent by one exec."""
+    return [requests[first : first + MOST] for first in range(0, len(requests), MOST)]
 
 
 def _sent(

@@ -295,8 +295,8 @@ def _joined(
             Try(one.port, answers.get(one.nonce, UNSENT), tuple(by_port.get(one.port, ())))
             for one in requests
         ]
-        failed = [n for n, one in enumerate(own) if not one.passes]
-        chosen = next((n for n in failed if own[n].answer != UNSENT), failed[0] if failed else 0)
+        sent = [n for n, one in enumerate(own) if one.answer != UNSENT] or [0]
+        chosen = next((n for n in sent if not own[n].passes), sent[0])
         if len(tries) < TRACED:
             step = plan.steps[key]
             one = replace(step, work=replace(step.work, requests=(requests[chosen],)))

@@ -97,8 +97,9 @@ class Held(Watched):
         return curls.report(nonce, TAKEN, {}) if nonce == "replay.0.0" else line
 
 
+@pytest.mark.parametrize("lies", [SILENT, Lies(only="peer-0")], ids=["no answer", "answers"])
 def test_a_request_whose_port_is_held_is_not_the_one_that_is_followed(
-    monkeypatch: pytest.MonkeyPatch,
+    lies: Lies, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     followed: list[int] = []
 
@@ -107,7 +108,7 @@ def test_a_request_whose_port_is_held_is_not_the_one_that_is_followed(
         return Trace()
 
     monkeypatch.setattr(replaying, "trace_of", trace_of)
-    made = Held(SILENT)
+    made = Held(lies)
     explained(made, "S6-1-80")
     assert followed == [dict(made.replayed)["replay.0.1"]]
 
