@@ -3,7 +3,9 @@
 Pure: nothing here runs anything. curl is Debian 12's 7.88. Facts about it that matter here:
 ``next`` starts a group with its own options; connections would be shared between groups, so each
 request asks the server to close (and its answer must show ``num_connects`` 1); a failed connection
-leaves ``local_port`` 0, while ``time_connect`` stays 0 also when only TLS failed.
+leaves ``local_port`` 0, while ``time_connect`` stays 0 also when only TLS failed. A name is looked up by
+glibc, which would ask again after 5 s (resolv.conf(5)), when the request has long been given up: here it asks
+again after one second, as TCP sends a SYN again (RFC 6298), so that one lost packet is no verdict.
 """
 
 from __future__ import annotations
@@ -124,6 +126,8 @@ def argv(parallel: int = PARALLEL, limit: float = TIMEOUTS.exec) -> list[str]:
     """The curl that reads such a configuration from its stdin, and ends within ``limit`` seconds."""
     options = ["-q", "--silent", "--show-error", "--no-progress-meter", "--parallel", "--parallel-immediate"]
     return [
+        "env",
+        "RES_OPTIONS=timeout:1",
         "timeout",
         "-k",
         "1",

@@ -4,10 +4,12 @@ import json
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -149,6 +151,53 @@ def test_a_kept_connection_is_noticed(server: str) -> None:
     seen = [*parse(done.stdout, requests).values()]
     assert isinstance(seen[0], Answer)
     assert set(seen[1:]) == {"the request shared a connection with another one"}
+
+
+FORGETFUL = """
+import socket, subprocess, sys
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as dns:
+    dns.bind(("127.0.0.1", 53))
+    asking = subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE)
+    asking.stdin.write(sys.stdin.buffer.read())
+    asking.stdin.close()
+    dns.settimeout(5)
+    lost = set()
+    try:
+        while asking.poll() is None:
+            query, client = dns.recvfrom(512)
+            if query[:2] not in lost:
+                lost.add(query[:2])
+                continue
+            wants_address = query[-4:-2] == bytes([0, 1])
+            head = query[:2] + bytes([0x81, 0x80]) + query[4:6] + bytes([0, wants_address, 0, 0, 0, 0])
+            record = bytes([0xC0, 12, 0, 1, 0, 1, 0, 0, 0, 5, 0, 4, 127, 0, 0, 1])
+            dns.sendto(head + query[12:] + record * wants_address, client)
+            dns.settimeout(1)
+    except TimeoutError:
+        asking.wait()
+"""
+"""A DNS that knows every name as 127.0.0.1, and of whose queries the first ones are lost."""
+OWN_NETWORK = ["unshare", "--user", "--map-root-user", "--net", "--mount", "sh", "-c"]
+
+
+@needs_curl
+@pytest.mark.skipif(
+    bool(
+        shutil.which("unshare") is None
+        or subprocess.run([*OWN_NETWORK, "ip link"], capture_output=True).returncode
+    ),
+    reason="this user may have no network of its own",
+)
+def test_a_lost_query_is_sent_again_within_the_limit(tmp_path: Path) -> None:
+    """As a lost SYN is: one lost packet is no evidence that nobody answers."""
+    resolv = tmp_path / "resolv.conf"
+    resolv.write_text("nameserver 127.0.0.1\n")
+    own = f'ip link set lo up; mount --bind {resolv} /etc/resolv.conf; exec "$@"'
+    asked = Request("n", "http://frontend.example:9/")
+    argv = [*OWN_NETWORK, own, "sh", sys.executable, "-c", FORGETFUL, *curl.argv()]
+    done = subprocess.run(argv, input=render([asked]), capture_output=True, timeout=30)
+    seen = answer(parse(done.stdout, [asked])["n"])
+    assert seen.exitcode == 7 and "Resolving" not in seen.error, seen.error
 
 
 GOOD = {name: 1 for name in curl.KEPT} | {
