@@ -7,12 +7,13 @@ from pulumi_kubernetes.apps import v1 as apps
 from pulumi_kubernetes.core import v1
 from pulumi_kubernetes.meta import v1 as meta
 
-from labs.containers import requests, restricted, unprivileged
+from labs.containers import requests, restricted, server, serving_pod
 from labs.lab import namespace, selector
 from labs.target import Images
 from labs.terms import Terms
 
 NAMESPACE = "podpath-system"
+SIZE = ("10m", "16Mi")
 AGENT_RIGHTS = (
     "The one exception to least rights: reading a node's conntrack table, rules and packets needs its network"
     " namespace and NET_ADMIN and NET_RAW in it; tcpdump also sets its groups (SETGID). It serves nothing."
@@ -65,34 +66,36 @@ class Platform(pulumi.ComponentResource):
         """Root on the host's network, on every node whatever its taints."""
         rights = restricted()
         rights.capabilities = v1.CapabilitiesArgs(drop=["ALL"], add=["NET_ADMIN", "NET_RAW", "SETGID"])
-        pod = self._pod("node-agent", rights)
-        pod.host_network = True
-        pod.tolerations = [v1.TolerationArgs(operator="Exists")]
-        pod.security_context = v1.PodSecurityContextArgs(
-            run_as_user=0, seccomp_profile=v1.SeccompProfileArgs(type="RuntimeDefault")
-        )
-        return pod
-
-    def _client(self) -> v1.PodSpecArgs:
-        """No rights at all; the control plane's taint keeps it to the workers."""
-        pod = self._pod("client", restricted())
-        pod.security_context = unprivileged()
-        return pod
-
-    def _pod(self, workload: str, rights: v1.SecurityContextArgs) -> v1.PodSpecArgs:
         return v1.PodSpecArgs(
             automount_service_account_token=False,
             enable_service_links=False,
             termination_grace_period_seconds=1,
-            containers=[
-                v1.ContainerArgs(
-                    name=workload,
-                    image=self.images.of(workload),
-                    image_pull_policy="IfNotPresent",
-                    resources=requests("10m", "16Mi"),
-                    security_context=rights,
-                    volume_mounts=[v1.VolumeMountArgs(name="tmp", mount_path="/tmp")],
-                )
-            ],
-            volumes=[v1.VolumeArgs(name="tmp", empty_dir=v1.EmptyDirVolumeSourceArgs())],
+            host_network=True,
+            tolerations=[v1.TolerationArgs(operator="Exists")],
+            security_context=v1.PodSecurityContextArgs(
+                run_as_user=0, seccomp_profile=v1.SeccompProfileArgs(type="RuntimeDefault")
+            ),
+            containers=[self._container("node-agent", rights)],
+            volumes=[v1.VolumeArgs(name="node-agent-tmp", empty_dir=v1.EmptyDirVolumeSourceArgs())],
+        )
+
+    def _client(self) -> v1.PodSpecArgs:
+        """No rights at all; the control plane's taint keeps it to the workers.
+
+        Its nginx is what the clients of other nodes ask.
+        """
+        asking = self._container("client", restricted())
+        answering = server(self.images, "nginx", 80, SIZE, started="/whoami")
+        pod = serving_pod({"client": asking, "nginx": answering})
+        pod.enable_service_links = False
+        return pod
+
+    def _container(self, workload: str, rights: v1.SecurityContextArgs) -> v1.ContainerArgs:
+        return v1.ContainerArgs(
+            name=workload,
+            image=self.images.of(workload),
+            image_pull_policy="IfNotPresent",
+            resources=requests(*SIZE),
+            security_context=rights,
+            volume_mounts=[v1.VolumeMountArgs(name=f"{workload}-tmp", mount_path="/tmp")],
         )

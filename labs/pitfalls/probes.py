@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from scripts.checks.answerers import Answerers
-from scripts.checks.answers import AnsweredBy, AnsweredByItself, NoAnswer
+from scripts.checks.answers import AnsweredBy, AnsweredByItself, AnsweredThere, NoAnswer
 from scripts.checks.base import Probe
 from scripts.checks.datagrams import Datagrams
 from scripts.checks.destinations import Balancer, NodePort, Pod, Service
 from scripts.checks.kept import Bereft, Freed
 from scripts.checks.largest import Largest
 from scripts.checks.loss import Steady
+from scripts.checks.mesh import EveryClient, Mesh
 from scripts.checks.peers import Beside, Client, Container, Outside, PodOn
 from scripts.checks.policy import Guarded
 from scripts.checks.request import Get
@@ -48,6 +49,7 @@ PROBES: tuple[Probe, ...] = (
         Probe(f"P1-back-{n + 1}", "P1", PodOn(LAB, "server", "nginx", n), Get(OTHER, UNTOUCHED, WHO))
         for n in range(2)
     ),
+    Probe("P1-nodes", "P1", EveryClient(), Mesh((AnsweredThere("nginx"), *UNTOUCHED[1:]))),
     *(
         Probe(f"K1-{way}-{n + 1}-{where}", "K1", Client(n), check(to))
         for n in range(2)

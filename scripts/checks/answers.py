@@ -56,14 +56,44 @@ class AnsweredBy(Expectation):
         if pod is None:
             who = said or NOBODY
             return failed(Failure.WRONG_RESPONDER, f"{who} answered, not one of {', '.join(pods)}")
-        node = answer.server.get(HEADER_NODE)
-        if node and node != pod.node:
-            why = f"{said} says it runs on {node}, the API says on {pod.node}"
-            return failed(Failure.WRONG_RESPONDER, why)
-        container = answer.server.get(HEADER_CONTAINER)
-        if container != self.container:
-            return failed(Failure.WRONG_RESPONDER, f"container {container} answered, not {self.container}")
-        return _behind(seen, pod)
+        return _in_place(answer, pod, self.container) or _behind(seen, pod)
+
+
+@dataclass(frozen=True)
+class AnsweredThere(Expectation):
+    """The very Pod that is asked answered, in this container, and says so under the request's nonce."""
+
+    container: str
+
+    def __str__(self) -> str:
+        return f"answered by that Pod's {self.container}"
+
+    def judge(self, seen: Observation) -> Finding:
+        """By what both sides and the API say."""
+        assert seen.step.work.target is not None and seen.step.work.target.pod is not None
+        pod = seen.step.work.target.pod
+
+        def one(answer: Answer) -> Finding:
+            if finding := succeeded(seen, answer) or echoed(answer):
+                return finding
+            said = answer.server.get(HEADER_POD) or NOBODY
+            if said != pod.name:
+                return failed(Failure.WRONG_RESPONDER, f"{said} answered at the IP of {pod.name}")
+            return _in_place(answer, pod, self.container) or reached(seen, answer) or PASSED
+
+        return each_answer(seen, one)
+
+
+def _in_place(answer: Answer, pod: PodInfo, container: str) -> Finding | None:
+    """A finding if the Pod names another node than the API does, or another container answered."""
+    node = answer.server.get(HEADER_NODE)
+    if node and node != pod.node:
+        why = f"{pod.name} says it runs on {node}, the API says on {pod.node}"
+        return failed(Failure.WRONG_RESPONDER, why)
+    said = answer.server.get(HEADER_CONTAINER)
+    if said != container:
+        return failed(Failure.WRONG_RESPONDER, f"container {said} answered, not {container}")
+    return None
 
 
 def _behind(seen: Observation, pod: PodInfo) -> Finding | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from scripts.checks.peers import Source, Target
 from scripts.checks.undo import Api, Undo, restore, reverse
@@ -46,9 +46,16 @@ class Command:
     argv: tuple[str, ...]
 
 
+class Sent(NamedTuple):
+    """A request, and from where it is sent."""
+
+    place: Place
+    request: curl.Request
+
+
 @dataclass(frozen=True)
 class Work:
-    """What a check sends: requests from its source, or commands at one or more places.
+    """What a check sends: requests from its source or from ``elsewhere``, or commands at any places.
 
     ``nonce`` is the request's unique text where a command sends it; ``traced``: packets are captured.
     ``clients`` are addresses from which further connections of this work come. ``table`` is the Service
@@ -62,6 +69,7 @@ class Work:
     traced: bool = False
     clients: frozenset[str] = frozenset()
     table: tuple[str, str] | None = None
+    elsewhere: tuple[Sent, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,10 +82,15 @@ class Step:
     work: Work
 
     @property
+    def sent(self) -> tuple[Sent, ...]:
+        """All its requests, and from where each is sent."""
+        return (*(Sent(self.place, request) for request in self.work.requests), *self.work.elsewhere)
+
+    @property
     def command(self) -> str:
         """What a person types to do the same by hand."""
-        if self.work.requests:
-            return self.place.command(*self.work.requests[0].argv())
+        for place, request in self.sent[:1]:
+            return place.command(*request.argv())
         return "; ".join(command.place.command(*command.argv) for command in self.work.commands)
 
 
@@ -119,9 +132,12 @@ class Observation:
 
     @cached_property
     def pod_ips(self) -> dict[str, str]:
-        """The IPs of all Pods of the lab that is probed, by name, as the API has them."""
+        """The IPs of all Pods of the namespace that is probed, by name, as the API has them."""
         target = self.step.work.target
-        namespace = self.view.namespace(target.lab if target and target.lab else self.step.lab)
+        if target and target.pod:
+            namespace = target.pod.namespace
+        else:
+            namespace = self.view.namespace(target.lab if target and target.lab else self.step.lab)
         return {pod.name: pod.ip for pod in self.view.snapshot.pods if pod.namespace == namespace}
 
 
@@ -150,6 +166,10 @@ class Check(ABC):
     @abstractmethod
     def judge(self, seen: Observation) -> Finding:
         """Compares what was seen with what is expected."""
+
+    def example(self, seen: Observation) -> Step:
+        """The step that is asked again if it is red: of requests from several places, one that failed."""
+        return seen.step
 
     def counted(self, seen: Observation, node: str) -> list[str]:
         """Further lines for the receipt about what a node's rules counted during the run."""

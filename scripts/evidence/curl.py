@@ -126,12 +126,12 @@ def argv(parallel: int = PARALLEL, limit: float = TIMEOUTS.exec) -> list[str]:
     """The curl that reads such a configuration from its stdin, and ends within ``limit`` seconds."""
     options = ["-q", "--silent", "--show-error", "--no-progress-meter", "--parallel", "--parallel-immediate"]
     return [
-        "env",
-        "RES_OPTIONS=timeout:1",
         "timeout",
         "-k",
         "1",
         f"{limit:g}",
+        "env",
+        "RES_OPTIONS=timeout:1",
         "curl",
         *options,
         "--parallel-max",

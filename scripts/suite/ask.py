@@ -59,7 +59,7 @@ class Harvest:
 
     def observation(self, step: Step, view: View, kernel: Kernel) -> Observation:
         """The results for a step; the first one that is not credible makes it lost."""
-        answers = [self.answers[request.nonce] for request in step.work.requests]
+        answers = [self.answers[request.nonce] for _, request in step.sent]
         outputs = {c.key: self.outputs[key_of(step, c.key)] for c in step.work.commands}
         lost = [item for item in (*answers, *outputs.values()) if isinstance(item, Finding)]
         seen = Observation(step, view, kernel, lost=lost[0] if lost else None)

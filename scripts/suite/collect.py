@@ -44,10 +44,10 @@ def clients_of(steps: Iterable[Step], answers: Iterable[curl.Answer]) -> set[str
 
 def starts_of(steps: Iterable[Step], view: View) -> set[str]:
     """The addresses from which these steps will open connections, as far as that is known in advance."""
-    world = view.outside
+    steps, world = [*steps], view.outside
     of = {world.outside: world.outside_ip, world.near: world.near_ip} if world else {}
-    places = {step.place.ip or of.get(step.place.container, "") for step in steps}
-    return clients_of(steps, ()) | (places - {""})
+    places = {step.place for step in steps} | {place for step in steps for place, _ in step.work.elsewhere}
+    return clients_of(steps, ()) | ({place.ip or of.get(place.container, "") for place in places} - {""})
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def _endpoints_changed(session: Session, step: Step, lab: str, service: str) -> 
 
 def _uids(session: Session, step: Step) -> set[str]:
     """The uid of every Pod that takes part in a step: its source, its target, and the Service's endpoints."""
-    target, found = step.work.target, {step.place.uid}
+    target, found = step.work.target, {step.place.uid, *(place.uid for place, _ in step.work.elsewhere)}
     if target and target.pod:
         found.add(target.pod.uid)
     if target and target.service:

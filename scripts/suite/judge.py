@@ -57,9 +57,9 @@ def controlled(record: ProbeRecord, probe: Probe, records: Mapping[str, ProbeRec
 def _by_hand(seen: Observation) -> str:
     """What a person types to see the same: the first of several requests or commands that failed."""
     step, failed_ = seen.step, [answer.nonce for answer in seen.answers if answer.exitcode]
-    for request in step.work.requests:
+    for place, request in step.sent:
         if request.nonce in failed_[:1]:
-            return step.place.command(*request.argv())
+            return place.command(*request.argv())
     for command in step.work.commands:
         output = seen.outputs.get(command.key)
         if output is not None and output.returncode:

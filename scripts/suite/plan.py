@@ -24,8 +24,8 @@ class Plan:
         """By source, all its requests: one exec each."""
         batches: dict[Place, list[Request]] = {}
         for step in self.steps:
-            if step.work.requests:
-                batches.setdefault(step.place, []).extend(step.work.requests)
+            for place, request in step.sent:
+                batches.setdefault(place, []).append(request)
         return batches
 
     def commands(self) -> dict[Place, dict[str, tuple[str, ...]]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from scripts.checks.base import Observation
@@ -11,9 +11,13 @@ from scripts.evidence.trace import Trace
 from scripts.runs.document import HopRecord, ReceiptRecord, TraceRecord
 from scripts.suite.hoprules import with_rules
 
+MOST = 200
+"""Answers that a receipt keeps, those that failed first."""
+
 
 def receipt_of(seen: Observation) -> ReceiptRecord:
     """The receipt of an observation; a view that should be there and is not leaves a gap."""
+    seen = replace(seen, answers=tuple(sorted(seen.answers, key=lambda one: not one.exitcode)[:MOST]))
     gaps = {}
     if seen.view.blind:
         gaps["kernel"] = f"no kernel is looked at ({seen.view.blind})"
@@ -71,7 +75,9 @@ def _trace(seen: Observation) -> TraceRecord:
 
 
 def _nodes(seen: Observation) -> list[str]:
-    place = seen.step.place
+    place, elsewhere = seen.step.place, {place.node for place, _ in seen.step.work.elsewhere}
+    if elsewhere:
+        return sorted(elsewhere)
     return [place.node] if place.node else [node.name for node in seen.view.snapshot.workers]
 
 

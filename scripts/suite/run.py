@@ -61,6 +61,7 @@ def run(
         wiring = any(step.work.traced for step in plan.steps)  # a trace names interfaces by it
         before = kernels(session, (), "before", rules_only=not wiring)
         seen, after = _batch(session, together, before, rules=explain)
+        observed = {one.step.probe.id: one for one in seen}
         results = {probe.id: unasked(lab, probe, plan) for lab, probe in probes if probe.id in plan.settled}
         results |= {one.step.probe.id: judged(one) for one in seen}
         doubtful, now_seen = left_open(results, plan.steps, view, pulse)
@@ -85,6 +86,8 @@ def run(
         if explain and (reds := sum(one.verdict in RED for one in results.values())):
             teller.tell(PhaseStarted(Phase.REPLAYING, time.monotonic() - begun, reds))
             steps = {step.probe.id: step for step in plan.steps}
+            red = [one for id, one in observed.items() if results[id].verdict in RED]
+            steps |= {one.step.probe.id: one.step.probe.check.example(one) for one in red if not one.lost}
             teller.tell(causes_of(session, probes, steps, results, after, begun))
     teller.tell(events.RunFinished(time.monotonic() - begun))
     return [results[probe.id] for _, probe in probes]

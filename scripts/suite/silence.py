@@ -111,6 +111,7 @@ def _nodes(step: Step, view: View) -> set[str]:
         return {node.name for node in nodes}
     node_by_ip = {pod.ip: pod.node for pod in view.snapshot.pods} | {node.ip: node.name for node in nodes}
     found = {step.place.node, *(command.place.node for command in work.commands)}
+    found |= {place.node for place, _ in work.elsewhere}
     found |= {node_by_ip.get(ip, "") for ip in (*work.clients, *(target.ips if target else ()))}
     for key in _services(step, view):
         found |= _endpoint_nodes(key, step, view)

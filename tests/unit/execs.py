@@ -16,8 +16,8 @@ TOLD = re.compile(r"printf '(\w+) begin %s\\n' (\S+); cat \$dir/(\d+)\.out")
 
 
 def untimed(argv: Sequence[str]) -> Sequence[str]:
-    """A program without the limit that is put before it."""
-    while argv[0] == "timeout":
+    """A program without the limits and variables that are put before it."""
+    while argv[0] == "timeout" or (argv[0] == "env" and len(argv) > 2):
         argv = argv[4:] if argv[1] == "-k" else argv[2:]
     return argv
 

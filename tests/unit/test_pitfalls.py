@@ -54,7 +54,7 @@ def test_a_pod_without_a_bridge_sees_itself_as_its_node() -> None:
 def test_the_mesh_asks_from_each_node_to_each_and_back() -> None:
     p1 = {probe.id for probe in probes_of("pitfalls") if probe.claim == "P1"}
     mesh = {f"P1-mesh-{n}-{to}" for n in (1, 2) for to in ("same", "other")}
-    assert p1 == mesh | {"P1-back-1", "P1-back-2"}
+    assert p1 == mesh | {"P1-back-1", "P1-back-2", "P1-nodes"}
     assert not_passed(Lies(natted=True)).keys() >= p1
     for id in p1:
         assert finding(Lies(natted=True), id).failure is Failure.WRONG_SOURCE

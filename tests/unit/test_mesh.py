@@ -1,0 +1,121 @@
+"""Every client asks the client on every other node: each way is judged, and one bad way is enough."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+import pytest
+
+from scripts.checks.base import Observation, Work
+from scripts.checks.mesh import MOST, Mesh
+from scripts.checks.verdict import Failure, Finding
+from scripts.evidence.view import View
+from scripts.suite.plan import Plan, plan_of
+from tests.unit import atlas
+from tests.unit.lies import Lies
+from tests.unit.runs import F, I, P, S, pair_of, results
+from tests.unit.world import World
+
+pytestmark = pytest.mark.usefixtures("impatient")
+ID = "P1-nodes"
+CLIENT_A, CLIENT_B = (atlas.PODS[name][2] for name in ("client-a", "client-b"))
+
+
+def grown(workers: int) -> View:
+    """The made-up cluster with so many workers, a client on each."""
+    view = atlas.view()
+    node = view.snapshot.workers[0]
+    client = next(pod for pod in view.snapshot.pods if pod.name == "client-a")
+    names = [f"worker-{n:03}" for n in range(workers)]
+    ips = [f"10.{n // 200 + 1}.{n % 200}.2" for n in range(workers)]
+    nodes = tuple(replace(node, name=name) for name in names)
+    pods = tuple(
+        replace(client, name=f"client-{name}", uid=name, ip=ip, node=name)
+        for name, ip in zip(names, ips, strict=True)
+    )
+    return replace(view, snapshot=replace(view.snapshot, nodes=nodes, pods=pods))
+
+
+def planned(view: View) -> Plan:
+    return plan_of([pair_of(ID)], view)
+
+
+def settled(view: View) -> Finding:
+    return planned(view).settled[ID]
+
+
+def test_an_honest_cluster_passes_and_says_how_many_ways_there_are() -> None:
+    record = results(ids=ID)[ID]
+    assert (record.verdict, record.why) == (P, "2 ways between 2 nodes")
+    assert {said["X-Podpath-Pod"] for said in record.receipt.server} == {"client-a", "client-b"}
+
+
+@pytest.mark.parametrize(
+    ("lies", "failure", "words"),
+    [
+        (
+            Lies(silent={CLIENT_B}),
+            Failure.REFUSED,
+            "1 of 2 ways are not so, first from worker-a to worker-b: ",
+        ),
+        (
+            Lies(responder={CLIENT_A: "server-1"}),
+            Failure.WRONG_RESPONDER,
+            "first from worker-b to worker-a: server-1 answered at the IP of client-a",
+        ),
+        (Lies(natted=True), Failure.WRONG_SOURCE, "2 of 2 ways are not so"),
+    ],
+)
+def test_one_bad_way_is_enough_and_is_named(lies: Lies, failure: Failure, words: str) -> None:
+    record = results(lies, ID)[ID]
+    assert (record.verdict, record.failure) == (F, failure)
+    assert words in (record.why or "")
+
+
+def test_the_bad_way_is_the_one_that_is_asked_by_hand_and_asked_again() -> None:
+    made = World(Lies(silent={CLIENT_A}))
+    record = results(ids=ID, made=made)[ID]
+    assert "exec client-b -c client" in record.command and f"http://{CLIENT_A}:80/" in record.command
+    asked = [said for said in made.execs if said.endswith(" curl")]
+    assert asked.count("client-b/client curl") == 2 and asked.count("client-a/client curl") == 1
+
+
+@pytest.mark.parametrize("workers", [3, 10])
+def test_every_node_asks_every_other_in_one_exec_a_node(workers: int) -> None:
+    view = grown(workers)
+    batches = planned(view).requests()
+    ips = {pod.node: pod.ip for pod in view.clients()}
+    assert {place.node for place in batches} == {*ips}
+    for place, requests in batches.items():
+        asked = {urlsplit(request.url).hostname for request in requests}
+        assert len(requests) == workers - 1 and asked == {*ips.values()} - {ips[place.node]}
+
+
+def test_in_a_very_large_cluster_each_node_still_asks_and_is_asked_as_often_as_any_other() -> None:
+    batches = planned(grown(200)).requests()
+    assert {len(requests) for requests in batches.values()} == {MOST}
+    asked = Counter(urlsplit(one.url).hostname for requests in batches.values() for one in requests)
+    assert len(asked) == 200 and {*asked.values()} == {MOST}
+
+
+def test_one_node_has_no_other_to_ask() -> None:
+    assert settled(grown(1)).verdict is S
+
+
+def test_a_node_that_does_not_answer_or_has_no_client_is_not_left_out_in_silence() -> None:
+    view = grown(3)
+    silent = settled(replace(view, silent={"worker-001": "it is paused"}))
+    assert (silent.verdict, silent.failure) == (I, Failure.NODE_DOWN)
+    fewer = replace(view, snapshot=replace(view.snapshot, pods=view.snapshot.pods[1:]))
+    missing = settled(fewer)
+    assert (missing.verdict, missing.failure) == (F, Failure.MISSING_PEER)
+    assert "no client Pod is ready on worker-000" in missing.why
+
+
+def test_no_way_at_all_proves_nothing() -> None:
+    (step,) = planned(grown(3)).steps
+    check = step.probe.check
+    assert isinstance(check, Mesh)
+    assert check.judge(Observation(replace(step, work=Work()), grown(3))).verdict is I
