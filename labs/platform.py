@@ -13,6 +13,8 @@ from labs.target import Images
 from labs.terms import Terms
 
 NAMESPACE = "podpath-system"
+DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
+"""The annotation by which `kubectl exec` knows which container is meant where none is named."""
 SIZE = ("10m", "16Mi")
 AGENT_RIGHTS = (
     "The one exception to least rights: reading a node's conntrack table, rules and packets needs its network"
@@ -42,7 +44,7 @@ class Platform(pulumi.ComponentResource):
         if terms.agent:
             agent = self._on_nodes("node-agent", self._agent(), {"podpath/rights": AGENT_RIGHTS})
             self.exports["agent"] = {"selector": agent.spec.selector.match_labels.apply(selector)}
-        client = self._on_nodes("client", self._client())
+        client = self._on_nodes("client", self._client(), {DEFAULT_CONTAINER: "client"})
         self.exports["client"] = {"selector": client.spec.selector.match_labels.apply(selector)}
         self.register_outputs({"exports": self.exports})
 

@@ -66,6 +66,8 @@ def test_client_is_restricted_though_its_namespace_is_not(stage: Stage) -> None:
     unprivileged(spec)
     assert [container["name"] for container in spec["containers"]] == ["client", "nginx"]
     assert "tolerations" not in spec
+    template = stage.one("DaemonSet", "client")["spec"]["template"]
+    assert template["metadata"]["annotations"] == {"kubectl.kubernetes.io/default-container": "client"}
 
 
 def test_agent_has_three_capabilities_on_every_node_and_says_why(stage: Stage) -> None:
