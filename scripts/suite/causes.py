@@ -28,6 +28,7 @@ from scripts.suite.ask import Session
 from scripts.suite.hoprules import rule_record, with_rules
 from scripts.suite.receipt import trace_record
 from scripts.suite.replay import Replayed, askers, replay
+from scripts.transport.lists import listed
 
 UNANSWERED = (Failure.TIMED_OUT, Failure.NO_ANSWER, Failure.REFUSED, Failure.BROKEN_CHAIN)
 """Failures of which a request that is answered when it is sent again says that the first one was lost."""
@@ -196,6 +197,6 @@ def record(cause: Cause, warning: bool = False) -> CauseRecord:
 def _listed(session: Session, path: str) -> tuple[Mapping[str, Any], ...]:
     """A list of the API; empty where it cannot be had."""
     try:
-        return tuple(session.api.get(path)["items"])
+        return tuple(listed(session.api.get, path))
     except (PodpathError, KeyError):
         return ()

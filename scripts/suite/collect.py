@@ -20,6 +20,7 @@ from scripts.suite.ask import Harvest, Session, ask
 from scripts.suite.monitors import markers, monitoring
 from scripts.suite.plan import Plan
 from scripts.suite.tracing import places, trace_of, wirings
+from scripts.transport.lists import listed
 
 
 def kernels(session: Session, clients: Collection[str], name: str, rules_only: bool = False) -> Kernel:
@@ -103,7 +104,7 @@ def moved(session: Session, steps: Sequence[Step]) -> dict[str, Finding]:
 def _replaced(session: Session) -> dict[str, str]:
     """The Pods of the run's start that are gone now, name by uid; none if the API fails."""
     try:
-        there = {item["metadata"]["uid"] for item in session.api.get("/api/v1/pods")["items"]}
+        there = {item["metadata"]["uid"] for item in listed(session.api.get, "/api/v1/pods")}
     except PodpathError:
         return {}
     return {pod.uid: pod.name for pod in session.view.snapshot.pods if pod.uid not in there}

@@ -14,6 +14,7 @@ from typing import Any
 
 from scripts.errors import Forbidden, NotThere, PodpathError
 from scripts.transport.executor import printable, text_of
+from scripts.transport.lists import listed
 
 PATIENCE = (3.0, 10.0)
 """Time to connect and time to answer, in seconds."""
@@ -64,9 +65,9 @@ class Rest:
         return self._call("POST", path, {}, made)
 
     def items(self, path: str) -> list[Any]:
-        """The items of a list; an API that the cluster does not have has none."""
+        """The items of a list, page by page; an API that the cluster does not have has none."""
         try:
-            return list(self.get(path)["items"])
+            return listed(self.get, path)
         except NotThere:
             return []
 

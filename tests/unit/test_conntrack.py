@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.evidence.conntrack import Entry, Flow, Index, parse
 from scripts.evidence.links import Wiring
-from scripts.evidence.nodeview import commands, listeners, node_view
+from scripts.evidence.nodeview import FEW, commands, connections, listeners, node_view
 from scripts.transport.frames import Output
 from tests.unit import nodes
 
@@ -140,3 +142,26 @@ def test_a_wiring_that_cannot_be_read_is_a_problem_and_leaves_the_rest(key: str)
 @pytest.mark.parametrize("key", ["bridge", "nft", "mode"])
 def test_what_a_node_need_not_have_is_no_problem(key: str) -> None:
     assert node_view(outputs(Output(SAMPLE, 0), **{key: Output("nothing\n", 1)}), ASKED).lacks() == ""
+
+
+def test_a_few_clients_are_listed_one_by_one_and_many_by_one_search() -> None:
+    few, many = [f"10.244.1.{n}" for n in range(2, 2 + FEW)], [f"10.244.{n}.2" for n in range(1, 201)]
+    assert [argv[-1] for argv in connections(few).values()] == sorted(few)
+    (argv,) = connections(many).values()
+    assert argv[4].splitlines() == [f"src={ip} " for ip in sorted(many)]
+
+
+@pytest.mark.parametrize(
+    ("program", "found", "code"),
+    [
+        ("echo 'src=10.0.0.1 dst=x'; echo 'src=10.0.0.10 dst=x'; echo told >&2", "src=10.0.0.1 dst=x\n", 0),
+        ("echo 'src=10.0.0.3 dst=x'", "", 0),
+        ("echo 'src=10.0.0.2 dst=x'; exit 4", "src=10.0.0.2 dst=x\n", 4),
+    ],
+)
+def test_the_search_finds_whole_addresses_and_tells_how_the_listing_ended(
+    program: str, found: str, code: int
+) -> None:
+    (argv,) = connections(["10.0.0.1", "10.0.0.2", *(f"10.1.0.{n}" for n in range(FEW))]).values()
+    done = subprocess.run([*argv[:5], "sh", "-c", program], capture_output=True, text=True)
+    assert (done.stdout, done.returncode) == (found, code)

@@ -100,5 +100,5 @@ class Recorder(Clock):
 
 
 def api_key(method: str, path: str, more: Mapping[str, Any]) -> Key:
-    """The key of a call of the API."""
-    return ASKING.get(), method, path, repr(sorted(more.items()))
+    """The key of a call of the API; how much of a list one answer holds is not part of it."""
+    return ASKING.get(), method, path, repr(sorted(one for one in more.items() if one[0] != "limit"))
