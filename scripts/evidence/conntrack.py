@@ -96,11 +96,19 @@ class Index:
         self, client: tuple[str, int], asked: tuple[str, int], server: str = ""
     ) -> list[tuple[str, Entry]]:
         """(node, entry) of the connections from ``client`` to the address and port ``asked``, or to the
-        IP ``server``, where a node sees what another one has translated already."""
+        IP ``server``, where a node sees what another one has translated already.
+
+        A client soon uses a port again. Of a node's connections that began alike, the ones that ``server``
+        answered are meant, or the last one that was seen where it answered none.
+        """
+        alike: dict[tuple[str, Flow], list[Entry]] = {}
+        for node, entry in self._by_client.get(client, ()):
+            if (entry.original.dst, entry.original.dport) == asked or entry.original.dst == server:
+                alike.setdefault((node, entry.original), []).append(entry)
         return [
             (node, entry)
-            for node, entry in self._by_client.get(client, ())
-            if (entry.original.dst, entry.original.dport) == asked or entry.original.dst == server
+            for (node, _), entries in alike.items()
+            for entry in [one for one in entries if one.reply.src == server] or entries[-1:]
         ]
 
     def gave_way(self, node: str, entry: Entry) -> bool:

@@ -81,6 +81,18 @@ def test_index_finds_a_connection_from_both_ends() -> None:
     assert len(index.at(("10.244.9.9", 80))) == 1
 
 
+def test_a_port_that_is_used_again_stands_for_the_connection_that_was_answered() -> None:
+    asked, client = ("10.96.0.80", 80), ("10.244.1.9", 44618)
+    before, now = (
+        Entry(Flow(*client[:1], asked[0], client[1], 80), Flow(ip, client[0], 80, client[1]), "TIME_WAIT", "")
+        for ip in ("10.244.1.3", "10.244.2.3")
+    )
+    index = Index({"a": [before, now]})
+    assert index.of(client, asked, "10.244.2.3") == [("a", now)]
+    assert index.of(client, asked, "10.244.1.3") == [("a", before)]
+    assert index.of(client, asked, "10.244.2.9") == index.of(client, asked) == [("a", now)]
+
+
 SS = """\
 LISTEN 0      4096   127.0.0.11:44841 0.0.0.0:*
 LISTEN 0      4096            *:10250       *:*
