@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 
 from scripts.causes.commands import of_cluster
 from scripts.causes.scene import Cause, Red, Scene, Try
-from scripts.evidence import curl
 from scripts.evidence.world import GATEWAY
 
 UNANSWERED = ("FAILED", "INCOMPLETE")
@@ -73,7 +72,7 @@ def _ignored(one: Try) -> bool:
     """Whether its SYN left the gateway, no node saw it, and nothing answered."""
     last = one.last("request")
     out = last is not None and (last.node, last.direction) == (GATEWAY, "out")
-    return out and not one.trace.answer and not _connected(one)
+    return out and not one.trace.answer and not one.connected
 
 
 def _each(scene: Scene, ids: frozenset[str], holds: Callable[[Try], bool]) -> bool:
@@ -87,8 +86,4 @@ def _each(scene: Scene, ids: frozenset[str], holds: Callable[[Try], bool]) -> bo
 
 def _accepted(one: Try) -> bool:
     """Whether the connection was established, and no node saw a packet of it."""
-    return _connected(one) and all(hop.node == GATEWAY for hop in one.trace.hops)
-
-
-def _connected(one: Try) -> bool:
-    return isinstance(one.answer, curl.Answer) and one.answer.connected
+    return one.connected and all(hop.node == GATEWAY for hop in one.trace.hops)

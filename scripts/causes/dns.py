@@ -14,7 +14,7 @@ LOOK = "kubectl -n kube-system get pods -l k8s-app=kube-dns -o wide"
 
 def find(scene: Scene) -> Iterator[Cause]:
     """What is wrong with the servers, by asking each of them from a Pod of each node."""
-    reds = scene.ids(filter(_named, scene.reds))
+    reds = scene.ids(red for red in scene.reds if _named(red) or _chained(red, scene))
     if not reds:
         return
     pods = [pod for pod in scene.view.snapshot.pods if pod.labels.get("k8s-app") == "kube-dns"]
@@ -50,6 +50,14 @@ def _named(red: Red) -> bool:
     )
 
 
+def _chained(red: Red, scene: Scene) -> bool:
+    """Whether a Pod that asks on its behalf asked the cluster's DNS in the replay."""
+    return any(
+        passage.destination.endswith(":53") and passage.source.rpartition(":")[0] in red.askers
+        for passage in scene.passages
+    )
+
+
 def _silent(scene: Scene, ready: list[PodInfo], reds: frozenset[str]) -> Iterator[Cause]:
     """Servers that say nothing: to every node, or to one."""
     nodes = sorted({node for node, _ in scene.lookups})
@@ -59,11 +67,14 @@ def _silent(scene: Scene, ready: list[PodInfo], reds: frozenset[str]) -> Iterato
         for ip in named
         if nodes and all(scene.lookups.get((n, ip)) and scene.lookups[n, ip].silent for n in nodes)
     }
+    mute -= _cut_off(scene)
     if mute:
         pods = [named[ip] for ip in sorted(mute)]
+        one = len(pods) == 1
         yield Cause(
             "dns_silent",
-            f"the DNS Pod {' and '.join(pods)} answers nobody, although it is ready",
+            f"the DNS Pod{'' if one else 's'} {' and '.join(pods)} answer{'s' if one else ''} nobody, "
+            f"although {'it is' if one else 'they are'} ready",
             (
                 f"asked at {', '.join(sorted(mute))} from Pods of {', '.join(nodes)}: no reply",
                 f"{len(mute)} of {len(named)} DNS Pods are silent",
@@ -89,6 +100,17 @@ def _silent(scene: Scene, ready: list[PodInfo], reds: frozenset[str]) -> Iterato
                 node=node,
                 look=LOOK,
             )
+
+
+def _cut_off(scene: Scene) -> set[str]:
+    """Servers of which some question or answer ended at a rule: whether they are silent, nobody can tell."""
+    return {
+        ip
+        for passage in scene.passages
+        if passage.end
+        for ip, _, port in (passage.source.rpartition(":"), passage.destination.rpartition(":"))
+        if port == "53"
+    }
 
 
 def _wrong(scene: Scene, pods: list[PodInfo], reds: frozenset[str]) -> Iterator[Cause]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from scripts.causes.commands import remade
-from scripts.causes.scene import Cause, Scene
+from scripts.causes.scene import Cause, Scene, Try
 from scripts.causes.told import flooded
 from scripts.evidence.trace import Trace
 
@@ -18,7 +18,7 @@ def find(scene: Scene) -> Iterator[Cause]:
     seen: dict[tuple[str, str], set[str]] = {}
     for red in scene.reds:
         for one in red.failing:
-            if (ip := _entered(one.trace)) and not any(one.ends):
+            if (ip := _entered(one)) and not any(one.ends):
                 said = _said(one.trace)
                 seen.setdefault((ip, said), set()).add(red.id)
     for (ip, said), ids in seen.items():
@@ -37,8 +37,12 @@ def find(scene: Scene) -> Iterator[Cause]:
         )
 
 
-def _entered(trace: Trace) -> str:
-    """The IP of the Pod in which the request's way ended without an answer; empty if it ended elsewhere."""
+def _entered(one: Try) -> str:
+    """The IP of the Pod in which the request's way ended without an answer; empty if it ended elsewhere.
+
+    Of a connection that its Pod accepted, but that the client never got, the acceptance was lost on the way.
+    """
+    trace = one.trace
     requests = [hop for hop in trace.hops if hop.way == "request"]
     replies = [hop for hop in trace.hops if hop.way == "reply"]
     last = requests[-1] if requests else None
@@ -49,7 +53,7 @@ def _entered(trace: Trace) -> str:
         return ""
     if trace.answer == "" and any(flooded(trace)):
         return ""  # whether it entered this Pod too, nobody can tell
-    return ip if trace.answer in ("", "SYN ACK") else ""
+    return ip if trace.answer == "" or (trace.answer == "SYN ACK" and one.connected) else ""
 
 
 def _said(trace: Trace) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 
 from scripts.causes.commands import is_iptables, listing, removal
 from scripts.causes.scene import Cause, Red, Scene, agent, name_of
@@ -25,16 +26,16 @@ def find(scene: Scene) -> Iterator[Cause]:
     for passage in scene.passages:
         if rule := passage.end:
             named.setdefault((passage.node, rule.table, rule.chain, rule.text), (passage, rule))
-    explained = set[str]()
-    for (node, *_), (passage, rule) in named.items():
-        cause = _named(scene, node, passage, rule)
+    causes: dict[tuple[str, str, str, str], Cause] = {}
+    for key, (passage, rule) in named.items():
+        cause = _named(scene, passage.node, passage, rule)
         if cause.explains:
-            explained |= cause.explains
+            causes[key] = cause
             yield cause
     for node in (*(node.name for node in scene.view.snapshot.nodes), "gateway", "host"):
         before, after = scene.before.get(node), scene.after.get(node)
         if before and after:
-            yield from _counted(scene, node, before, after, explained)
+            yield from _counted(scene, node, before, after, causes)
 
 
 def _named(scene: Scene, node: str, passage: Passage, rule: MetRule) -> Cause:
@@ -43,6 +44,7 @@ def _named(scene: Scene, node: str, passage: Passage, rule: MetRule) -> Cause:
 
     ended = [one for one in scene.passages if one.end and same(one, one.end)]
     clients = {end.rpartition(":")[0] for one in ended for end in (one.source, one.destination)}
+    clients |= _masqueraded(scene, ended)
     of_dns = {scene.node_of(ip) for ip in clients} - {""} if any(map(_asks_dns, ended)) else set[str]()
     explains = scene.ended_by(same) | scene.ids(
         red for red in scene.reds if (looks_up(red) and red.node in of_dns) or red.askers & clients
@@ -68,6 +70,18 @@ def _named(scene: Scene, node: str, passage: Passage, rule: MetRule) -> Cause:
         hides=frozenset({"dns_unreachable", "dns_refuses"}),
         weak=rule.chain.startswith(KEPT),
     )
+
+
+def _masqueraded(scene: Scene, ended: list[Passage]) -> set[str]:
+    """Who asked where an ended answer came from, if that answer was for a node: one had lent its address."""
+    answers = {
+        one.source
+        for one in ended
+        if one.answers and not scene.owner(one.destination.rpartition(":")[0]).startswith("Pod ")
+    }
+    return {
+        one.source.rpartition(":")[0] for one in scene.passages if one.opens and one.destination in answers
+    }
 
 
 def _kind(text: str) -> str:
@@ -104,14 +118,24 @@ def _policy(scene: Scene, node: str, rule: MetRule, ended: int, explains: frozen
 
 
 def _counted(
-    scene: Scene, node: str, before: NodeState, after: NodeState, explained: set[str]
+    scene: Scene,
+    node: str,
+    before: NodeState,
+    after: NodeState,
+    named: Mapping[tuple[str, str, str, str], Cause],
 ) -> Iterator[Cause]:
-    """Rules that dropped during the replay, for reds whose packets were last seen where the rule stands."""
+    """Rules that dropped during the replay, for reds whose packets were last seen where the rule stands.
+
+    One that a kernel ``named`` for other reds is the same cause.
+    """
+    explained = frozenset[str]().union(*(cause.explains for cause in named.values()))
     for rule, grown in after.ruleset.grown(before.ruleset):
         if not rule.ends:
             continue
         hit = scene.ids(red for red in scene.reds if red.id not in explained and _lost_at(red, node, rule))
-        if hit:
+        if hit and (known := named.get((node, rule.table, rule.chain, rule.text))):
+            yield replace(known, explains=hit)
+        elif hit:
             command = ("iptables", "-t", rule.table, "-D", rule.chain, str(rule.number))
             look = ("iptables", "-t", rule.table, "-nvL", rule.chain, "--line-numbers")
             where = "the host of the containers" if node == "host" else name_of(scene, node)
@@ -128,11 +152,17 @@ def _counted(
 
 
 def _lost_at(red: Red, node: str, rule: CountedRule) -> bool:
-    """Whether a failing replay's last hop is where the rule stands, with addresses that the rule is for."""
+    """Whether a failing replay's last hop is where the rule stands, with addresses that the rule is for.
+
+    Where a RST came back, that is where the request was last seen, if the rule sends one.
+    """
     for one in red.failing:
         if any(one.ends):
             continue
         hop = one.last("reply") or one.last("request")
+        if one.refused:
+            hop = one.last("request") if "tcp-reset" in rule.text else None
+            hop = hop if hop and hop.direction == "in" else None
         if hop and (hop.node == node or (node in ("gateway", "host") and hop.direction == "out")):
             return matches(rule.text, hop.src, hop.dst)
     return False

@@ -55,6 +55,11 @@ class Try:
         return isinstance(self.answer, curl.Answer) and not self.answer.exitcode and self.answer.status < 500
 
     @property
+    def connected(self) -> bool:
+        """Whether whoever it asked accepted its connection."""
+        return isinstance(self.answer, curl.Answer) and self.answer.connected
+
+    @property
     def refused(self) -> bool:
         """Whether somebody refused the connection."""
         return (

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
+from scripts.causes.commands import remade
 from scripts.causes.scene import Cause, Red, Scene
 from scripts.checks.verdict import Failure
 
@@ -32,17 +34,28 @@ def find(scene: Scene) -> Iterator[Cause]:
 
 
 def _affinity(scene: Scene, key: tuple[str, str], spec: Mapping[str, Any]) -> Iterator[Cause]:
-    if spec.get("sessionAffinity") == "ClientIP":
-        hit = scene.ids(red for red in _of(scene, key) if red.failure in BALANCING)
-        says = "keeps each client at one Pod (sessionAffinity: ClientIP)"
-        change = '{"spec": {"sessionAffinity": "None", "sessionAffinityConfig": null}}'
-    else:
-        hit = scene.ids(red for red in _of(scene, key) if red.failure is Failure.NOT_KEPT)
-        says = "keeps no client at a Pod (sessionAffinity: None)"
-        change = '{"spec": {"sessionAffinity": "ClientIP"}}'
+    """A Service that should keep clients for another time is set right by who made it, not by one patch."""
+    affinity = str(spec.get("sessionAffinity"))
+    kept = affinity == "ClientIP"
+    hit = scene.ids(
+        red
+        for red in _of(scene, key)
+        # affinity leaves no request without an answer
+        if (red.failure in BALANCING and not red.failing if kept else red.failure is Failure.NOT_KEPT)
+    )
+    seconds = ((spec.get("sessionAffinityConfig") or {}).get("clientIP") or {}).get("timeoutSeconds")
+    lasting = f", for {seconds} s" if kept and seconds else ""
+    says = "keeps each client at one Pod" if kept else "keeps no client at a Pod"
     if hit:
-        evidence = f"spec.sessionAffinity is {spec['sessionAffinity']}"
-        yield _cause("session_affinity", key, says, evidence, hit, change)
+        cause = _cause(
+            "session_affinity",
+            key,
+            f"{says} (sessionAffinity: {affinity}{lasting})",
+            f"spec.sessionAffinity is {affinity}{lasting}",
+            hit,
+            "",
+        )
+        yield replace(cause, mend=remade(scene))
 
 
 def _internal(scene: Scene, key: tuple[str, str], spec: Mapping[str, Any]) -> Iterator[Cause]:

@@ -26,13 +26,14 @@ PATIENCE = 30.0
 class Keeping:
     """Who answered while the client was kept, who answered after that, and how often it was asked for that.
 
-    ``problem`` says what did not come in time.
+    ``problem`` says what did not come in time, ``silent`` how many of the tries nobody answered.
     """
 
     first: tuple[str, ...] = ()
     then: tuple[str, ...] = ()
     tries: int = 0
     problem: str = ""
+    silent: int = 0
 
 
 @dataclass(frozen=True)
@@ -66,12 +67,13 @@ class Freed(Keeps):
     def play(self, stage: Stage) -> Observation:
         """A burst, then one request after the other, each after a silence."""
         answers = stage.burst(TIMES)
-        first, tries, then, problem = _pods(answers), 0, tuple[str, ...](), ""
+        first, tries, silent, then, problem = _pods(answers), 0, 0, tuple[str, ...](), ""
 
         def other() -> bool:
-            nonlocal tries, then
+            nonlocal tries, silent, then
             tries += 1
             then = _pods(stage.burst(1))
+            silent += not then
             return bool(then) and then != first
 
         try:
@@ -79,17 +81,20 @@ class Freed(Keeps):
                 eventually(other, PATIENCE, "another Pod to answer", every=self.seconds + 0.3)
         except Late as late:
             problem = str(late)
-        facts = Keeping(first, then, tries, problem)
+        facts = Keeping(first, then, tries, problem, silent)
         return Observation(stage.step, stage.view, answers=answers[:1], facts=facts)
 
     def judge(self, seen: Observation) -> Finding:
-        """By who answered at first, and later."""
+        """By who answered at first, and later: a try that nobody answered may have been another Pod's."""
         facts: Keeping = seen.facts
         if finding := _unkept(facts):
             return finding
+        pause = f"after {self.seconds + 0.3:g} s of silence"
+        if facts.silent and facts.problem:
+            told = f"{facts.tries - facts.silent} of {facts.tries} times {pause}, nobody the other times"
+            return failed(Failure.NO_ANSWER, f"{facts.first[0]} answered the client {told}")
         if facts.problem:
-            silent = f"{facts.tries} times after {self.seconds + 0.3:g} s of silence"
-            why = f"{facts.first[0]} answered the client {silent}, no other Pod did"
+            why = f"{facts.first[0]} answered the client {facts.tries} times {pause}, no other Pod did"
             return failed(Failure.NOT_BALANCED, why)
         told = f"{facts.first[0]} answered {TIMES} connections at once; after {self.seconds:g} s of silence"
         return passed(f"{told} the client was free: {facts.then[0]} answered (at try {facts.tries})")

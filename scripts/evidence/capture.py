@@ -13,7 +13,9 @@ from scripts.transport.executor import CompletedExec, Executor, Place, PodExecEr
 
 SNAP = 1024
 """Bytes kept of each packet: the headers of a request or an answer, with its nonce, fit in."""
-FILTER = "tcp and not port 6443 and not port 2379 and not port 10250 and not net 127.0.0.0/8"
+LEFT_OUT = (6443, 2379, 10250)
+"""Ports whose packets are not captured."""
+FILTER = " and not ".join(["tcp", *(f"port {port}" for port in LEFT_OUT), "net 127.0.0.0/8"])
 """Everything but the control plane's traffic and a node's loopback, which both carry the execs."""
 TCPDUMP = (
     "tcpdump",

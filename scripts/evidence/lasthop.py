@@ -7,20 +7,36 @@ from collections.abc import Callable
 from scripts.evidence.trace import Hop, Trace
 
 
-def last_seen(trace: Trace, owner: Callable[[str], str], node_of: Callable[[str], str]) -> str:
-    """One sentence. ``owner`` names who has an IP, ``node_of`` its node; both are empty for nobody."""
+def last_seen(
+    trace: Trace, owner: Callable[[str], str], node_of: Callable[[str], str], connected: bool = False
+) -> str:
+    """One sentence. ``owner`` names who has an IP, ``node_of`` its node; both are empty for nobody.
+
+    ``connected`` says that whoever was asked accepted the connection.
+    """
     requests = [hop for hop in trace.hops if hop.way == "request"]
     replies = [hop for hop in trace.hops if hop.way == "reply"]
     if not requests:
         return "the request was seen on no node"
     if not replies:
-        return f"the request was last seen {_at(requests[-1])}; {_after(requests[-1], owner, node_of)}"
+        ip = requests[-1].dst.rpartition(":")[0]
+        after = _after(requests[-1], owner, node_of)
+        if connected and not node_of(ip):
+            after = f"{owner(ip) or ip} accepted the connection, and no answer came"
+        return f"the request was last seen {_at(requests[-1])}; {after}"
+    if trace.answer == "RST" and _turned_away(requests[-1], node_of):
+        return f"the request was last seen {_at(requests[-1])}, and a refusal came back from there"
     reached = f"the request reached {_end(requests[-1], owner)}"
     answer = {"RST": "a refusal", "SYN ACK": "the connection's acceptance"}.get(trace.answer, "the answer")
     back = replies[-1]
     if (back.interface.kind == "pod" and back.direction == "out") or trace.answer == "RST":
         return f"{reached}; {answer} came back and was last seen {_at(back)}"
     return f"{reached}; {answer} was last seen {_at(back)}; {_after(back, owner, node_of)}"
+
+
+def _turned_away(hop: Hop, node_of: Callable[[str], str]) -> bool:
+    """Whether a request ended on a node, or on the gateway, that it was only to pass."""
+    return hop.direction == "in" and node_of(hop.dst.rpartition(":")[0]) != hop.node
 
 
 def _at(hop: Hop) -> str:

@@ -155,10 +155,15 @@ class _Growing:
 
 @dataclass(frozen=True)
 class Marked:
-    """What is marked besides replayed requests, by IPs: who asks DNS, and Pods whose own SYNs matter."""
+    """What is marked besides replayed requests, by IPs: who asks DNS, and Pods whose own SYNs matter.
+
+    ``lenders`` have connections whose SYNs are marked in both directions wherever a node tracks them: also
+    the answer to a connection that a node opened for somebody, in its own name.
+    """
 
     dns: frozenset[str] = frozenset()
     openers: frozenset[str] = frozenset()
+    lenders: frozenset[str] = frozenset()
 
 
 def marks(marked: Marked = Marked(), limit: int = 100) -> str:
@@ -183,6 +188,13 @@ def marks(marked: Marked = Marked(), limit: int = 100) -> str:
         f"chain {name} {{\ntype filter hook {hook} priority raw; policy accept;\n{newline.join(rules)}\n}}"
         for name, hook in _CHAINS.items()
     ]
+    lent = [
+        f"ct original ip saddr {ip} tcp flags & syn == syn {many} meta nftrace set 1"
+        for ip in sorted(marked.lenders)
+    ]
+    if lent:  # netfilter knows a packet's connection from priority -200 on (nft(8), hooks)
+        hook = "type filter hook prerouting priority -199; policy accept;"
+        chains.append(f"chain tracked {{\n{hook}\n{newline.join(lent)}\n}}")
     return f"table ip {TABLE} {{\n{newline.join(chains)}\n}}\n"
 
 

@@ -17,6 +17,7 @@ from scripts.causes.scene import DERIVED, Cause, Red, Scene, Try
 from scripts.checks.base import Probe, Step
 from scripts.checks.verdict import Failure, Verdict
 from scripts.errors import PodpathError
+from scripts.evidence.capture import LEFT_OUT
 from scripts.evidence.directory import directory_of
 from scripts.evidence.dropreasons import Dropped, of_trace
 from scripts.evidence.lasthop import last_seen
@@ -35,6 +36,7 @@ UNANSWERED = (Failure.TIMED_OUT, Failure.NO_ANSWER, Failure.REFUSED, Failure.BRO
 RED = (Verdict.FAILED, Verdict.INCONCLUSIVE)
 BESIDE = ("__init__", "commands", "cover", "scene", "told")
 NOT_SEEN = "no kernel is looked at ({}), so nobody saw its packets"
+NOT_CAPTURED = "packets to port {} are not captured: it carries the cluster's own traffic"
 KINDS = sorted(path.stem for path in Path(causes.__path__[0]).glob("*.py") if path.stem not in BESIDE)
 
 
@@ -85,7 +87,7 @@ def _found(
         trace = with_rules(trace, one.passages, rules) if trace else None
         ended = [rule_record(rule, decided=True) for _, rule in one.ends]
         blind = session.view.blind
-        last = NOT_SEEN.format(blind) if blind else _last(one, scene)
+        last = NOT_SEEN.format(blind) if blind else _last(one, red, scene)
         passes = not red.failing and red.failure in UNANSWERED
         dropped = _dropped(of_trace(replayed.dropped, one.trace))
         return ReplayRecord(passes=passes, last=last, ended=ended, trace=trace, dropped=dropped)
@@ -114,10 +116,12 @@ def _with_reasons(cause: CauseRecord, replays: Mapping[str, ReplayRecord]) -> Ca
     return cause.model_copy(update={"evidence": [*cause.evidence, f"the kernel's reason to drop: {words}"]})
 
 
-def _last(one: Try, scene: Scene) -> str:
+def _last(one: Try, red: Red, scene: Scene) -> str:
     """Where a request or its answer was last seen: a datagram by the rules that it met."""
+    if red.target and red.target.port in LEFT_OUT and not one.trace.hops:
+        return NOT_CAPTURED.format(red.target.port)
     if not isinstance(one.answer, Echo):
-        return last_seen(one.trace, scene.owner, scene.node_of)
+        return last_seen(one.trace, scene.owner, scene.node_of, one.connected)
     if not one.passages:
         return "no rule of a node met the datagram"
     met = one.passages[-1]

@@ -97,7 +97,9 @@ def replay(session: Session, reds: Sequence[tuple[Step, ProbeRecord]], kernel: K
     states = threads.submit(_states, session, "before")
     wiring = threads.submit(wirings, view, kernel, execute)
     openers = frozenset[str]().union(*(askers(step, record, view.snapshot) for step, record in reds))
-    marked = Marked(frozenset(pod.ip for pod in clients if names), openers)
+    asking_dns = frozenset(pod.ip for pod in clients if names) | openers - view.snapshot.entrances.keys()
+    lent = frozenset(node.ip for node in view.snapshot.nodes if openers)
+    marked = Marked(asking_dns, openers, openers | lent)
     with (
         dropping(session.drops, view.stack, execute, threads, session.teller.raw) as dropped,
         at_once(
@@ -214,7 +216,8 @@ def _names(reds: Iterable[tuple[Step, ProbeRecord]]) -> list[str]:
 def askers(step: Step, record: ProbeRecord, snapshot: Snapshot) -> frozenset[str]:
     """Who asks on behalf of a red: Pods that ask each other where such a request failed, a load balancer."""
     asked = {step.work.target.address, *step.work.target.ips} if step.work.target else set[str]()
-    chained = step.work.clients if record.failure is Failure.BROKEN_CHAIN else frozenset[str]()
+    broken = record.failure in (Failure.BROKEN_CHAIN, Failure.TIMED_OUT)
+    chained = step.work.clients if broken else frozenset[str]()
     return chained | (asked & snapshot.entrances.keys())
 
 

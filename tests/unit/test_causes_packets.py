@@ -226,8 +226,11 @@ CASES: list[tuple[str, str, str, Scene, Scene]] = [
      scene(answered("blog-1"), ingresses=ingress("blog")),
      scene(answered("shop-1"), ingresses=ingress("blog"))),
     ("session_affinity", "", "spec.sessionAffinity is ClientIP",
-     scene(red(failure=Failure.NOT_BALANCED), services=set_to(sessionAffinity="ClientIP")),
-     scene(red(failure=Failure.NOT_BALANCED), services=set_to())),
+     scene(red(ask(said=PASSED), failure=Failure.NOT_BALANCED), services=set_to(sessionAffinity="ClientIP")),
+     scene(red(failure=Failure.NOT_BALANCED), services=set_to(sessionAffinity="ClientIP"))),
+    ("session_affinity", "", "spec.sessionAffinity is None",
+     scene(red(failure=Failure.NOT_KEPT), services=set_to()),
+     scene(red(ask(said=PASSED), failure=Failure.NOT_BALANCED), services=set_to())),
     ("traffic_policy", "", "its ready Pods are on worker-a, worker-b",
      scene(red(failure=Failure.NOT_BALANCED), services=set_to(internalTrafficPolicy="Local")),
      scene(red(failure=Failure.NOT_BALANCED), services=set_to())),
@@ -310,7 +313,7 @@ def test_two_faults_at_once_are_both_named_the_wider_first() -> None:
 
 def test_a_weak_cause_is_told_only_where_nothing_else_explains_a_red() -> None:
     local = set_to(sessionAffinity="ClientIP")
-    kept = red(failure=Failure.NOT_BALANCED)
+    kept = red(ask(said=PASSED), failure=Failure.NOT_BALANCED)
     assert told(scene(kept, services=local)) == ["session_affinity"]
     dropped = red(ask(met=[way(DROP)]), failure=Failure.NOT_BALANCED)
     assert told(scene(dropped, services=local)) == ["rule_drops"]
@@ -359,3 +362,74 @@ def test_a_rule_that_ends_what_a_balancer_sends_explains_who_asks_the_balancer()
     beside = red(id="I2-80", place=OUTSIDE)
     (cause,) = found(scene(through, beside, passages=(met,)), "rule_drops")
     assert cause.explains == {through.id}
+
+
+def test_an_answer_to_a_node_that_lent_its_address_is_for_who_asked_the_node() -> None:
+    lost = rule("-p tcp --tcp-flags SYN,ACK SYN,ACK -j DROP", "DROP")
+    asking = way(rule("-j ACCEPT", "ACCEPT"), src=f"{BALANCER_IP}:41000", dst=FAR)
+    through = red(ask(GATE), place=OUTSIDE, target=BALANCED, askers=frozenset({BALANCER_IP}))
+    for back, explained in (("10.244.2.1:5000", {through.id}), (CLIENT, set[str]())):
+        ended = way(lost, node="worker-b", src=FAR, dst=back, flags="0x12")
+        named = found(scene(through, passages=(asking, ended)), "rule_drops")
+        assert {id for cause in named for id in cause.explains} == explained
+
+
+def test_a_rule_that_is_named_for_some_and_counted_for_others_is_one_cause() -> None:
+    counted = states(worker_a={"ruleset": rules(filter="[9:540] -A FORWARD -p tcp -j DROP\n")})
+    drop = rule("-p tcp -j DROP", "DROP")
+    unnamed = red(ask(hop("worker-a cbr0 in", dst=FAR)), id="E2", target=to_pod())
+    (cause,), rest = ordered(
+        found_in(scene(red(ask(met=[way(drop)])), unnamed, after=counted)), (red(), unnamed)
+    )
+    assert cause.explains == {"S6-1-80", "E2"} and rest == []
+
+
+@pytest.mark.parametrize(
+    ("text", "last", "named"),
+    [
+        ("-d 198.18.0.2/32 -p tcp -j REJECT --reject-with tcp-reset", "gateway eth0 in", True),
+        ("-d 198.18.0.2/32 -p tcp -j DROP", "gateway eth0 in", False),
+        ("-d 198.18.0.2/32 -p tcp -j REJECT --reject-with tcp-reset", "gateway eth1 out", False),
+    ],
+)
+def test_a_rule_on_the_gateway_that_answers_with_a_rst_is_named(text: str, last: str, named: bool) -> None:
+    gateway = replace(honest("worker-a"), ruleset=rules(filter=f"[3:180] -A FORWARD {text}\n"))
+    away = "198.18.0.2:80"
+    back = hop("gateway eth0 out", away, "172.18.0.2:5000", "reply", "uplink")
+    refused = ask(hop(last, "172.18.0.2:5000", away, kind="uplink"), back, said=REFUSED, back="RST")
+    seen = scene(
+        red(refused, target=to_pod()),
+        before={**states(), "gateway": honest("worker-a")},
+        after={**states(), "gateway": gateway},
+    )
+    assert [cause.kind for cause in found(seen, "rule_rejects")] == ["rule_rejects"] * named
+
+
+def test_servers_whose_packets_end_at_a_rule_are_not_called_silent() -> None:
+    silent = replies(worker_a="silent silent", worker_b="silent silent")
+    ended = way(rule("-p udp --sport 53 -j DROP", "DROP"), src="10.244.0.2:53", dst="10.244.1.9:4000")
+    both, cut = (scene(BY_NAME, view=dns(), lookups=silent, passages=met) for met in ((), (ended,)))
+    assert found(both, "dns_silent")[0].what.startswith("the DNS Pods dns-peer-0")
+    assert "dns-peer-0" not in found(cut, "dns_silent")[0].what
+
+
+def test_a_chain_whose_pods_ask_dns_is_red_by_the_dns() -> None:
+    chain = red(id="P6", failure=Failure.BROKEN_CHAIN, askers=frozenset({"10.244.1.3"}))
+    asked = way(rule("-j ACCEPT", "ACCEPT"), src="10.244.1.3:4000", dst="10.96.0.10:53", flags="")
+    for passages, explained in (((asked,), {"P6", BY_NAME.id}), ((), {BY_NAME.id})):
+        seen = scene(chain, BY_NAME, view=dns(ready=False), passages=passages)
+        assert found(seen, "dns_down")[0].explains == explained
+
+
+def test_a_port_by_a_name_that_no_container_has_is_told_with_the_names_they_have() -> None:
+    def spec(target: str | int) -> tuple[dict[str, Any], ...]:
+        return set_to(ports=[{"name": "nginx", "port": 80, "targetPort": target}])
+
+    (cause,) = found(
+        scene(red(), red(id="S6-1-8080", target=replace(to(), port=8080)), services=spec("web")),
+        "target_port",
+    )
+    assert cause.explains == {"S6-1-80"} and "80 → targetPort web; ports of its" in cause.evidence[0]
+    assert found(scene(red(), services=spec(80)), "target_port") == []
+    nobody = scene(red(), services=spec("web"), view=without_pods())
+    assert found(nobody, "target_port") == []

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from scripts.causes.scene import Scene
+from scripts.causes.scene import Red, Scene
 from scripts.checks.verdict import Failure
 from scripts.evidence.links import EVERYWHERE, Route
 from scripts.evidence.routing import PolicyRule, policies, way
+from scripts.evidence.ruletrace import Passage
 from tests.unit.atlas import BALANCER_IP
 from tests.unit.scenes import (
     ASKED,
@@ -21,6 +22,7 @@ from tests.unit.scenes import (
     OUTSIDE,
     PASSED,
     POD,
+    answer,
     ask,
     found,
     honest,
@@ -81,7 +83,8 @@ CASES: list[tuple[str, str, str, Scene, Scene]] = [
     ("pod_silent", "worker-a", "not even the connection was accepted",
      scene(IGNORED), scene(red(ask(INTO_POD, ACCEPTED, back="RST")))),
     ("pod_silent", "worker-a", "its kernel accepted the connection, and its program sent no answer",
-     scene(red(ask(INTO_POD, back="SYN ACK"))), scene(AT_BRIDGE)),
+     scene(red(ask(INTO_POD, said=answer(28, local_port=20000), back="SYN ACK"))),
+     scene(red(ask(INTO_POD, ACCEPTED, back="SYN ACK")))),
     ("wrong_neighbour", "worker-a", "10.244.1.3 PERMANENT",
      scene(AT_BRIDGE, after=states(worker_a=fixed("10.244.1.3"))),
      scene(AT_BRIDGE, after=states(worker_a=fixed("10.244.1.4")))),
@@ -143,3 +146,28 @@ def test_policy_rules_are_read_as_iproute2_prints_them() -> None:
     marked, blocked, main = policies(printed)
     assert (blocked, main) == (BLOCKED, MAIN)
     assert marked.other and not main.other and str(blocked) == "100: from 10.244.1.0/24 blackhole"
+
+
+VIA = Route(IPv4Network("10.244.2.0/24"), "eth0", "172.18.0.3")
+BALANCER = red(ask(), place=OUTSIDE, askers=frozenset({BALANCER_IP}))
+SENT = passing(rule("-j ACCEPT", "ACCEPT"), src=f"{BALANCER_IP}:41000", dst=FAR)
+
+
+@pytest.mark.parametrize(
+    ("one", "route", "passages", "named"),
+    [
+        (red(ask(hop("worker-a eth0 out", dst=FAR))), VIA, (), True),
+        (red(ask(hop("worker-a eth0 out", dst=FAR))), replace(VIA, flags=frozenset({"onlink"})), (), False),
+        (red(ask(hop("worker-a eth0 out", dst=POD))), VIA, (), False),
+        (BALANCER, VIA, (SENT,), True),
+        (BALANCER, VIA, (SENT, replace(SENT, node="worker-b")), False),
+        (red(ask(met=[replace(SENT, source=CLIENT)])), VIA, (), True),
+    ],
+)
+def test_a_fixed_address_of_the_next_stop_loses_what_is_sent_on_by_it(
+    one: Red, route: Route, passages: tuple[Passage, ...], named: bool
+) -> None:
+    away = states(worker_a={**fixed(VIA.via), "routes": (route,)})
+    seen = scene(one, after=away)
+    causes = found(replace(seen, passages=(*seen.passages, *passages)), "wrong_neighbour")
+    assert [cause.node for cause in causes] == ["worker-a"] * named

@@ -7,7 +7,10 @@ import re
 
 import pytest
 
+from scripts.checks.base import Observation
 from scripts.checks.datagrams import read
+from scripts.checks.destinations import Service
+from scripts.checks.kept import Freed, Keeping
 from scripts.checks.policy import engine
 from scripts.checks.verdict import Failure, Verdict
 from scripts.evidence.conntrack import parse
@@ -126,3 +129,20 @@ def test_an_entry_of_udp_is_read_like_one_of_tcp() -> None:
 def test_where_connections_are_lost_anyhow_no_rolling_update_is_blamed() -> None:
     seen = results(Lies(repeats=10, dropped_by={"graceful": 1}), "K2-1 K2-2 K5-free K7")
     assert (seen["K2-1"].verdict, seen["K7"].verdict, seen["K7"].failure) == (F, I, Failure.RESTS_ON)
+
+
+@pytest.mark.parametrize(
+    ("silent", "failure", "why"),
+    [
+        (0, Failure.NOT_BALANCED, "a answered the client 6 times after 1.3 s of silence, no other Pod did"),
+        (
+            2,
+            Failure.NO_ANSWER,
+            "a answered the client 4 of 6 times after 1.3 s of silence, nobody the other times",
+        ),
+    ],
+)
+def test_a_client_that_got_no_answer_was_not_kept(silent: int, failure: Failure, why: str) -> None:
+    check = Freed(Service(atlas.PITFALLS_NS, "brief", 80), 1)
+    seen = Observation(None, None, facts=Keeping(("a",), ("a",), 6, "late", silent))  # type: ignore[arg-type]
+    assert (check.judge(seen).failure, check.judge(seen).why) == (failure, why)

@@ -71,3 +71,21 @@ def back(where: str, kind: str = "uplink") -> Hop:
 )  # fmt: skip
 def test_the_last_hop_is_told_in_one_sentence(hops: list[Hop], answer: Answer, sentence: str) -> None:
     assert last_seen(Trace(tuple(hops), answer=answer), SEEN.owner, SEEN.node_of) == sentence
+
+
+def test_who_accepted_the_connection_is_not_called_unreached() -> None:
+    asked = Trace((hop("gateway eth0 out", dst="172.18.0.8:80", kind="uplink"),))
+    told = last_seen(asked, SEEN.owner, SEEN.node_of, connected=True)
+    assert told.endswith("; 172.18.0.8 accepted the connection, and no answer came")
+    assert last_seen(asked, SEEN.owner, SEEN.node_of).endswith("; it never came to 172.18.0.8")
+    between = last_seen(Trace((LEFT,)), SEEN.owner, SEEN.node_of, connected=True)
+    assert between.endswith("; it never came to worker-b")  # a packet of the request may be lost later
+
+
+def test_a_refusal_on_the_way_is_not_the_destinations() -> None:
+    met = hop("gateway eth0 in", dst="198.18.0.2:80", kind="uplink")
+    refused = Trace((met, hop("gateway eth0 out", "198.18.0.2:80", CLIENT, "reply", "uplink")), answer="RST")
+    assert last_seen(refused, SEEN.owner, SEEN.node_of) == (
+        f"the request was last seen entering eth0 of gateway, as {CLIENT} → 198.18.0.2:80, "
+        "and a refusal came back from there"
+    )

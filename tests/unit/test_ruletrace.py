@@ -86,6 +86,9 @@ def test_our_own_marks_are_no_rules_that_were_met() -> None:
     assert "tcp sport 20000-23999 tcp flags & syn == syn meta nftrace set 1" in told
     assert "ip saddr 10.244.1.9 udp dport 53" in told and "ip daddr 10.244.1.8 tcp flags" in told
     assert "10.244" not in marks() and "policy drop" not in told
+    lent = marks(Marked(lenders=frozenset({"172.18.0.2"})))
+    assert "ct original ip saddr 172.18.0.2" in lent and "priority -199" in lent
+    assert "-199" not in told
 
 
 LINES = st.lists(st.one_of(st.sampled_from((IPTABLES + NFT).splitlines()), st.text(max_size=80)), max_size=30)
