@@ -43,9 +43,9 @@ def results(
     made: World | None = None,
     journal: Journal | None = None,
 ) -> dict[str, ProbeRecord]:
-    """The verdicts by id."""
+    """The verdicts by id; no causes are looked for, which are no part of a verdict."""
     made = made or World(lies)
-    done = run(wanted(ids), view or atlas.view(), made, made, journal=journal)
+    done = run(wanted(ids), view or atlas.view(), made, made, journal=journal, explain=False)
     return {probe.id: probe for probe in done}
 
 
@@ -87,7 +87,7 @@ def finding(lies: Lies | None, id: str, *kinds: type[Expectation], view: View | 
     expect = tuple(expected for expected in check.expect if isinstance(expected, kinds))
     assert expect, f"{id} expects nothing of {kinds}"
     alone = replace(probe, check=replace(check, expect=expect), controls=())
-    (judged,) = run([(lab, alone)], view or atlas.view(), made, made)
+    (judged,) = run([(lab, alone)], view or atlas.view(), made, made, explain=False)
     return found(judged)
 
 
