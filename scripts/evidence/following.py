@@ -6,6 +6,7 @@ numbers, so equal numbers are one connection, a leg; a proxy opens a new one, th
 
 from __future__ import annotations
 
+import heapq
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -125,17 +126,17 @@ def _in_order(captures: Iterable[Capture]) -> list[_Sighting]:
     for capture in captures:
         queue = []
         for packet in sorted(capture.packets, key=lambda packet: packet.time_ns):
-            at = capture.interfaces.get(packet.ifindex, Interface(f"interface {packet.ifindex}", "other"))
+            at = capture.interfaces.get(packet.ifindex) or Interface(f"interface {packet.ifindex}", "other")
             # A bridge's port takes in frames to other MACs; an uplink or a bridge only overhears them.
             if packet.direction != "other" or at.kind in ("pod", "other"):
                 direction: Literal["in", "out"] = "out" if packet.direction == "out" else "in"
                 queue.append(_Sighting(0, capture.node, at, direction, packet))
-        queues.append(queue[::-1])
-    merged: list[_Sighting] = []
-    while queues := [queue for queue in queues if queue]:
-        first = min(queues, key=lambda queue: (queue[-1].packet.time_ns, _arrives(queue[-1]))).pop()
-        merged.append(_Sighting(len(merged), first.node, first.interface, first.direction, first.packet))
-    return merged
+        queues.append(queue)
+    merged = heapq.merge(*queues, key=lambda seen: (seen.packet.time_ns, _arrives(seen)))
+    return [
+        _Sighting(order, seen.node, seen.interface, seen.direction, seen.packet)
+        for order, seen in enumerate(merged)
+    ]
 
 
 def _arrives(seen: _Sighting) -> bool:
@@ -165,7 +166,7 @@ def _legs(carrying: Iterable[_Sighting], seen: Iterable[_Sighting]) -> list[_Leg
         leg.reply.append(one)
     opened = {(key[0] - 1) % _NUMBERS: leg for key, leg in requests.items()}
     for one in seen:
-        if _opens(one.packet) and one.packet.seq in opened:
+        if one.packet.seq in opened and _opens(one.packet):
             opened[one.packet.seq].syn.append(one)
     return [leg.tidy() for leg in (*requests.values(), *orphans.values())]
 
