@@ -16,7 +16,7 @@ from scripts.runs.claims import ClaimVerdict
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class ChoiceRecord(_Record):

@@ -10,7 +10,7 @@ from scripts.runs.document import CauseRecord
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class RedRecord(_Record):

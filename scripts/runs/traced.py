@@ -15,7 +15,7 @@ class TracedRequest(BaseModel):
     ``answer`` says in words what came back. Times in the trace are microseconds since its first hop.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     schema_: Literal[1] = Field(1, alias="schema")
     stack: str

@@ -28,7 +28,7 @@ class Terms(BaseModel):
     load balancers, and ``none`` makes no such object. ``rights`` are those of the node agent.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     provider: Literal["given"]
     kubeconfig: str = "~/.kube/config"
