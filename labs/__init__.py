@@ -6,6 +6,7 @@ and ``README.md`` (what it teaches). Adding a lab is adding its folder and one l
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -34,8 +35,9 @@ def probes_of(lab: str) -> tuple[Probe, ...]:
     return probes
 
 
-def every_probe() -> list[tuple[str, Probe]]:
+@cache
+def every_probe() -> tuple[tuple[str, Probe], ...]:
     """All probes, each with its lab; their sentences tell the labs apart."""
     from scripts.checks.alike import told_apart
 
-    return told_apart((lab, probe) for lab in LABS for probe in probes_of(lab))
+    return tuple(told_apart((lab, probe) for lab in LABS for probe in probes_of(lab)))

@@ -67,6 +67,7 @@ class SequentialTest:
         self._n = [0] * len(self._index)
         self._log_p = [math.log(p) for p in self.probabilities.values()]
         self._excesses = [*_excesses([*self.probabilities.values()], delta)]
+        self._unlikely, self._distant = -math.log(alpha), -math.log(beta)
         self._asked = 0
         self._given = 0.0  # log-likelihood of the given distribution
         self._mixture = 0.0  # log of the mixture's likelihood over it
@@ -94,7 +95,7 @@ class SequentialTest:
         # the mixture's probability of the next answer is (n_i + 1) / (n + k)
         self._mixture += math.log((had + 1) / (self._asked - 1 + len(self._n))) - self._log_p[i]
         self._entropic += _xlogx(had + 1) - _xlogx(had)
-        if self._mixture > -math.log(self.alpha):
+        if self._mixture > self._unlikely:
             self.decision = "unfair"
         elif not self._possible(self._obstacle) and not any(map(self._possible, self._excesses)):
             self.decision = "fair"
@@ -116,7 +117,7 @@ class SequentialTest:
                 + inside * excess.log_share
                 + outside * excess.log_rest
             )
-            if self._given - best >= -math.log(self.beta):
+            if self._given - best >= self._distant:
                 return False
         self._obstacle = excess
         return True

@@ -58,6 +58,12 @@ class ApiServer:
         return 404, {"kind": "Status", "message": f"there is no {path}"}
 
 
+class Server(ThreadingHTTPServer):
+    """Takes as many connections at once as are made; one that finds no room is tried again a second later."""
+
+    request_queue_size = 64
+
+
 @contextmanager
 def serving() -> Iterator[ApiServer]:
     """An API server that serves while the block runs, or until it is closed."""
@@ -79,7 +85,7 @@ def serving() -> Iterator[ApiServer]:
         def log_message(self, *_: Any) -> None:
             """Says nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = Server(("127.0.0.1", 0), Handler)
     api.url = f"http://127.0.0.1:{server.server_port}"
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()

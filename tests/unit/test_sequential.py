@@ -20,8 +20,7 @@ UNLIKELY = 0.001
 def run(test: SequentialTest, truth: Mapping[str, float], chance: random.Random) -> SequentialTest:
     names, weights = [*truth], [*truth.values()]
     while not test.decision:
-        for name in chance.choices(names, weights, k=50):
-            test.add(name)
+        any(map(test.add, chance.choices(names, weights, k=50)))
     return test
 
 

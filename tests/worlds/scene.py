@@ -81,7 +81,8 @@ def _lean(pod: Any) -> Any:
 
 def load(name: str) -> Recorded:
     """Reads a scene from its file."""
-    found = _read(json.loads(lzma.decompress((FOLDER / f"{name}{SUFFIX}").read_bytes())))
+    packed = (FOLDER / f"{name}{SUFFIX}").read_bytes()
+    found = json.loads(lzma.decompress(packed), object_hook=_read)
     assert isinstance(found, Recorded)
     return found
 
@@ -117,24 +118,21 @@ def _told(value: Any) -> Any:
 _BUILTIN = {"tuple": tuple, "frozenset": frozenset, "set": set}
 
 
-def _read(told: Any) -> Any:
-    if isinstance(told, list):
-        return [_read(one) for one in told]
-    if not isinstance(told, dict):
-        return told
-    name = told.get(CLASS)
+def _read(told: dict[str, Any]) -> Any:
+    """The value of which a JSON object tells; what is in the object has been read already."""
+    name = told.pop(CLASS, None)
     if name is None:
-        return {key: _read(of) for key, of in told.items()}
+        return told
     if name == PAIRS:
-        return {_read(key): _read(of) for key, of in told[ITEMS]}
+        return dict(told[ITEMS])
     if name == "bytes":
         return bytes.fromhex(told[ITEMS])
     if name in _BUILTIN:
-        return _BUILTIN[name](map(_read, told[ITEMS]))
+        return _BUILTIN[name](told[ITEMS])
     found = _class(name)
     if ITEMS not in told:
-        return found(**{key: _read(of) for key, of in told.items() if key != CLASS})
-    items: Sequence[Any] | Any = _read(told[ITEMS])
+        return found(**told)
+    items: Sequence[Any] | Any = told[ITEMS]
     if found is datetime:
         return datetime.fromisoformat(str(items))
     return found(*items) if isinstance(items, list) else found(items)

@@ -30,7 +30,7 @@ def shown(run: Run, out: io.StringIO) -> list[str]:
     return out.getvalue().splitlines()
 
 
-@pytest.mark.parametrize("name", BROKEN)
+@pytest.mark.parametrize("name", BROKEN, scope="session")
 @pytest.mark.parametrize("columns", [60, 100, 200])
 def test_a_broken_run_leads_the_eye_to_what_is_broken(
     name: str, columns: int, monkeypatch: pytest.MonkeyPatch
@@ -46,7 +46,7 @@ def test_a_broken_run_leads_the_eye_to_what_is_broken(
         assert claims <= SCREENS * 50
 
 
-@pytest.mark.parametrize("name", BROKEN)
+@pytest.mark.parametrize("name", BROKEN, scope="session")
 def test_every_red_probe_is_told_by_its_id_or_counted_under_its_claim(name: str) -> None:
     run = recorded(name)
     lines = shown(run, io.StringIO())
@@ -86,7 +86,7 @@ def test_a_cause_takes_the_place_of_all_that_it_explains() -> None:
     assert MARKDOWN.render(explained).index(cause.what) < MARKDOWN.render(explained).index("| lab |")
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", names(), scope="session")
 def test_a_page_of_the_full_suite_is_one_small_file(name: str) -> None:
     text = render(recorded(name))
     assert len(text.encode()) <= 2 << 20

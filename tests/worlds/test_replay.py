@@ -31,7 +31,8 @@ CHANGED = 0.1
 PRIVATE = ("/root", "/home", "/work", "docker.io", "registry.", "sha256:")
 """What would identify the machine on which a world was recorded."""
 
-every_world = pytest.mark.parametrize("name", names())
+every_world = pytest.mark.parametrize("name", names(), scope="session")
+"""Of session scope: all tests of a world follow each other, so that one process replays it."""
 
 
 def stale(world: World, replayer: Replayer) -> set[str]:

@@ -18,13 +18,20 @@ FAULTS = every_fault()
 ALONE = [name for name in names() if TOGETHER not in name]
 BOTH = [name for name in names() if TOGETHER in name]
 
-each = pytest.mark.parametrize("name", names())
+each = pytest.mark.parametrize("name", names(), scope="module")
+"""Of module scope: all tests of a scene follow each other, so that one process reads it."""
 
 
 @cache
+def named(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The kinds of the causes that are told of a scene, but for warnings, and of those that were recorded."""
+    recorded = load(name)
+    return tuple(cause.kind for cause in told_in(recorded.scene)[0]), recorded.named
+
+
 def first(name: str) -> tuple[str, ...]:
-    """The kinds of the causes that are told of a scene, but for warnings, in their order."""
-    return tuple(cause.kind for cause in told_in(load(name).scene)[0])
+    """The kinds of the causes that are told of a scene now, in their order."""
+    return named(name)[0]
 
 
 def test_every_fault_that_breaks_something_and_every_pair_has_a_scene() -> None:
@@ -34,15 +41,16 @@ def test_every_fault_that_breaks_something_and_every_pair_has_a_scene() -> None:
 
 @each
 def test_the_causes_that_were_told_are_told_again(name: str) -> None:
-    assert first(name) == load(name).named
+    told, recorded = named(name)
+    assert told == recorded
 
 
-@pytest.mark.parametrize("name", ALONE)
+@pytest.mark.parametrize("name", ALONE, scope="module")
 def test_the_cause_of_a_fault_comes_first(name: str) -> None:
     assert first(name)[:1] == (FAULTS[name].cause,)
 
 
-@pytest.mark.parametrize("name", BOTH)
+@pytest.mark.parametrize("name", BOTH, scope="module")
 def test_of_two_faults_at_once_both_are_named(name: str) -> None:
     assert {FAULTS[one].cause for one in name.split(TOGETHER)} <= {*first(name)}
 
