@@ -36,11 +36,11 @@ def own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What a test makes harmless, and the proxies that it keeps for downloads, are gone after it."""
     for name in ("_kept", "_before"):
         monkeypatch.setattr(environment, name, {})
-    before = dict(os.environ)
+    before = dict(os.environb)
     yield
-    if os.environ != before:
-        os.environ.clear()
-        os.environ.update(before)
+    for added in os.environb.keys() - before.keys():
+        del os.environb[added]
+    os.environb.update(before.items() - os.environb.items())
 
 
 @pytest.fixture
