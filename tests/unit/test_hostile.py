@@ -80,6 +80,15 @@ def test_no_variable_breaks_a_command(
         told(done, code)
 
 
+@pytest.mark.parametrize(("own", "said"), [("", "False {cache}/podpath/bytecode"), ("/p", "True /p")])
+def test_bytecode_that_is_not_wanted_beside_the_sources_is_in_the_cache(
+    own: str, said: str, ours: Checkout
+) -> None:
+    code = "import sys; print(sys.dont_write_bytecode, sys.pycache_prefix)"
+    env = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPYCACHEPREFIX": own}
+    assert ours.run("python", "-c", code, env=env).stdout == f"{said.format(cache=ours.cache)}\n"
+
+
 @pytest.fixture
 def server(ours: Checkout) -> Iterator[list[str]]:
     """An API server that says 500 to everything, in place of the stack's; gives what it was asked."""
