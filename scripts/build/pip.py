@@ -14,11 +14,11 @@ SOCKS = Path(__file__).with_name("socks")
 
 
 def install(*what: str | Path, into: Path) -> None:
-    """Installs packages without what they depend on; raises CommandFailed.
+    """Installs packages without what they depend on, and compiles nothing of them; raises CommandFailed.
 
     A pip.conf of the user's that says where packages go does not count.
     """
     argv = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    place = ["--prefix=", "--root=/", f"--target={into}"]
+    place = ["--no-compile", "--prefix=", "--root=/", f"--target={into}"]
     variables = {**downloading(), "PYTHONPATH": os.fspath(SOCKS)}
     run([*argv, *place, *what], env=variables)
