@@ -1,4 +1,4 @@
-"""Servers behind Services that differ in one setting each, and a Pod that a policy guards."""
+"""Servers behind Services that differ in one setting each, and Pods that a policy guards."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ within five on a busy machine."""
 
 
 class Pitfalls(Lab):
-    """Deployments ``server`` and ``datagram`` of two Pods each, spread, and others of one."""
+    """Deployments ``server``, ``guarded`` and ``datagram`` of two Pods each, spread, and others of one."""
 
     def build(self) -> None:
         """Services ``server``, ``sticky``, ``brief`` and ``near`` are in front of the same Pods."""
-        for name, replicas in (("server", 2), ("lone", 1), ("guarded", 1)):
+        for name, replicas in (("server", 2), ("lone", 1), ("guarded", 2)):
             self.deployment(name, replicas, serving_pod({"nginx": self._nginx()}))
         port, pods = {80: "nginx"}, {"app": "server"}
         self.service("server", port, selects=pods)
@@ -52,7 +52,7 @@ class Pitfalls(Lab):
             self.service(name, {80: "nginx"}, selects={"app": name})
 
     def _policy(self) -> None:
-        """Lets the Pods ``server`` in to the Pod ``guarded``, and nobody else."""
+        """Lets the Pods ``server`` in to the Pods ``guarded``, and nobody else."""
         allowed = networking.NetworkPolicyPeerArgs(
             pod_selector=meta.LabelSelectorArgs(match_labels={"app": "server"})
         )

@@ -7,12 +7,13 @@ from scripts.checks.answers import AnsweredBy, AnsweredByItself, AnsweredThere, 
 from scripts.checks.base import Probe
 from scripts.checks.datagrams import Datagrams
 from scripts.checks.destinations import Balancer, NodePort, Pod, Service
+from scripts.checks.enforcement import Enforced
 from scripts.checks.kept import Bereft, Freed
 from scripts.checks.largest import Largest
 from scripts.checks.loss import Steady
 from scripts.checks.mesh import EveryClient, Mesh
-from scripts.checks.peers import Beside, Client, Container, Outside, PodOn
-from scripts.checks.policy import Guarded
+from scripts.checks.peers import Beside, Client, Outside, PodOn
+from scripts.checks.policy import Denied
 from scripts.checks.request import Get
 from scripts.checks.resend import Resend
 from scripts.checks.resolve import Resolve
@@ -30,7 +31,8 @@ BALANCER = Balancer("ingress-l4", "web-cluster", 80)
 UDP, UNSERVED = 5300, 5301
 DATAGRAM_SAME = Pod(LAB, "datagram", UDP, "same node")
 DATAGRAM_OTHER = Pod(LAB, "datagram", UDP, "other node")
-GUARDED = Pod(LAB, "guarded", 80)
+GUARDED = {"same": Pod(LAB, "guarded", 80, "same node"), "other": Pod(LAB, "guarded", 80, "other node")}
+GUARD = (AnsweredBy(LAB, "guarded", "nginx"),)
 UNTOUCHED = (BY, SeesSource("own"), NotTranslated())
 
 
@@ -142,11 +144,31 @@ PROBES: tuple[Probe, ...] = (
         Roll(LAB, "graceful", "abrupt"),
         rests_on=("K2-1", "K2-2", "K5-free"),
     ),
-    Probe("K8", "K8", Client(), Guarded(GUARDED, Pod(LAB, "lone", 80))),
+    *(  # the truth table: who is let in and who is not, on each node, beside the Pods that no policy selects
+        Probe(
+            f"K8-denied-{n + 1}-{where}",
+            "K8",
+            Client(n),
+            Get(to, (Denied("guarded"),), WHO, traced=True),
+            (f"P1-mesh-{n + 1}-{where}", f"K8-allowed-{n + 1}-{where}"),
+        )
+        for n in range(2)
+        for where, to in GUARDED.items()
+    ),
+    *(
+        Probe(f"K8-allowed-{n + 1}-{where}", "K8", PodOn(LAB, "server", "nginx", n), Get(to, GUARD, WHO))
+        for n in range(2)
+        for where, to in GUARDED.items()
+    ),
+    *(  # a policy for Ingress says nothing of what its Pods ask themselves
+        Probe(f"K8-outward-{n + 1}", "K8", PodOn(LAB, "guarded", "nginx", n), Get(OTHER, UNTOUCHED, WHO))
+        for n in range(2)
+    ),
     Probe(
-        "K8-allowed",
+        "K8-follows",
         "K8",
-        Container(LAB, "server", "nginx"),
-        Get(GUARDED, (AnsweredBy(LAB, "guarded", "nginx"),), WHO),
+        Client(),
+        Enforced(LAB, "guarded", "guarded"),
+        rests_on=("K8-denied-1-same", "K8-denied-1-other"),
     ),
 )

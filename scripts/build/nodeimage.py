@@ -44,6 +44,8 @@ from scripts.waiting import TIMEOUTS, eventually
 
 NODE = Path(__file__).with_name("node")
 FLANNEL_IMAGE = "podpath.local/flannel:node"
+MANIFESTS = "/kind/manifests/default-cni.yaml"
+"""What kind applies to a new cluster: the Pod network."""
 CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 PROGRAMS = ("kubeadm", "kubelet", "kubectl", "containerd", "containerd-shim-runc-v2", "ctr", "crictl")
 
@@ -57,7 +59,12 @@ def node_image(workloads: Mapping[str, str], registries: Registries) -> str:
     tag = _tag(base, workloads, network)
     with step("add flannel and the labs' images to the node image"):
         add_programs(workloads["node-agent"], [network["flannel"]], FLANNEL_IMAGE)
-        _derive(base, tag, network, [FLANNEL_IMAGE, *workloads.values()])
+        files = {
+            MANIFESTS: NODE / "flannel.yaml",
+            "/opt/cni/bin/bridge": network["cni-bridge"],
+            "/opt/cni/bin/flannel": network["cni-flannel"],
+        }
+        derive(base, tag, files, [FLANNEL_IMAGE, *workloads.values()])
     return tag
 
 
@@ -153,12 +160,12 @@ def _assembled(agent: str, registries: Registries) -> str:
     return tag
 
 
-def _derive(base: str, tag: str, network: Mapping[str, Path], images: list[str]) -> None:
+def derive(base: str, tag: str, files: Mapping[str, Path], images: list[str]) -> None:
+    """Makes the node image ``tag`` of another one: with ``files`` (path inside → file) and more images."""
     with container_of(base, "--security-opt", "seccomp=unconfined") as node:
-        docker("exec", node, "mkdir", "-p", "/kind/manifests", "/opt/cni/bin")
-        docker("cp", NODE / "flannel.yaml", f"{node}:/kind/manifests/default-cni.yaml")
-        docker("cp", network["cni-bridge"], f"{node}:/opt/cni/bin/bridge")
-        docker("cp", network["cni-flannel"], f"{node}:/opt/cni/bin/flannel")
+        for inside, file in files.items():
+            docker("exec", node, "mkdir", "-p", Path(inside).parent)
+            docker("cp", file, f"{node}:{inside}")
         _import(node, images)
         _commit(node, tag)
 

@@ -105,3 +105,13 @@ ONLY_OBJECTS = (
 )
 """Uses two names as newer modules spell them, and the schema file that the module has (without its version).
 Leaves out Helm charts and YAML files: they need the whole Go SDK (66 packages, ten minutes to compile)."""
+POLICIES_ONLY = (
+    (
+        "pkg/controllers/netpol/network_policy_controller.go",
+        '"0x20000/0x20000",\n\t\t\t\t"-j", "ACCEPT"}',
+        '"0x20000/0x20000",\n\t\t\t\t"-j", "RETURN"}',
+    ),
+)
+"""kube-router accepts what its policies allow in front of all other rules of FORWARD: it expects to be the
+Service proxy, too. Beside kube-proxy, a Service without endpoints would then be refused by nobody, and the
+fence would be open. What policies deny is untouched by this; what they allow goes on to the next rule."""

@@ -98,14 +98,14 @@ def _take(tool: Tool, base: str) -> Path:
         if target.exists():
             return target
         with half_made(target) as folder:
-            copy_from(source.image or _with_package(source.package, base), source.path, folder / tool.name)
+            copy_from(source.image or with_package(source.package, base), source.path, folder / tool.name)
             (folder / tool.name).chmod(0o755)
             (folder / tool.name).rename(target)
     return target
 
 
-def _with_package(package: str, base: str) -> str:
-    """The tag of our base image with a Debian package."""
+def with_package(package: str, base: str) -> str:
+    """The tag of one of our images, ``base``, with a Debian package."""
     tag = f"podpath/{package}:{folder_hash(PACKAGED, package, base)}"
     if not image_id(tag):
         words = [f"BASE={base}", f"PACKAGE={package}"]

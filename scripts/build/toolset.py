@@ -2,7 +2,7 @@
 
 The modules' own versions and checksums are in ``modules/<folder>/go.mod`` and ``go.sum``. Nearly all tools
 share one module: what they have in common (client-go, gRPC) is compiled once, not once per tool in slightly
-different versions. The two whose dependencies are years older have modules of their own.
+different versions. Those whose dependencies are years older have modules of their own.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from scripts.build.contenthash import folder_hash
 from scripts.build.patches import (
     NEW_SIGNATURE,
     ONLY_OBJECTS,
+    POLICIES_ONLY,
     PROVIDER,
     PULUMI,
     WITHOUT_API,
@@ -43,7 +44,7 @@ ETCD_TAG = "registry.k8s.io/etcd:3.7.0-0"
 COREDNS_TAG = "registry.k8s.io/coredns/coredns:v1.14.6"
 PAUSE_TAG = "registry.k8s.io/pause:3.10"
 
-Group = Literal["kind", "pulumi", "provider", "kubectl", "balancer", "network", "node", "registry"]
+Group = Literal["kind", "pulumi", "provider", "kubectl", "balancer", "network", "policy", "node", "registry"]
 Recipe = Literal["go", "copy", "cc"]
 
 _STAMP = "k8s.io/component-base/version."
@@ -204,6 +205,13 @@ TOOLS: tuple[Tool, ...] = (
     ),
     Tool("cni-flannel", "cni", f"{_CNI}/meta/flannel", ("network",)),
     Tool("cni-bridge", "cni", f"{_CNI}/main/bridge", ("network",)),
+    Tool(
+        "kube-router",
+        "kube-router",
+        "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router",
+        ("policy",),
+        patches=POLICIES_ONLY,
+    ),
     Tool(
         "registry",
         "registry",

@@ -10,7 +10,7 @@ from scripts.causes.scene import Red, Scene
 from scripts.evidence.snapshot import PodInfo, ServiceInfo
 from scripts.evidence.trace import Trace
 
-KEPT = ("KUBE-", "PODPATH-FENCE", "FLANNEL-", "DOCKER")
+KEPT = ("KUBE-", "cali-", "PODPATH-FENCE", "FLANNEL-", "DOCKER")
 """Chains that a program keeps: deleting a rule there is no way to mend what it follows from."""
 
 

@@ -1,75 +1,69 @@
-"""Whether anything here enforces NetworkPolicies: judged as observed, with a control (claim K8)."""
+"""What a NetworkPolicy denies: judged as observed, for not every cluster enforces any (claim K8).
+
+A refusal or a silence alone shows nothing: a probe with this expectation has positive controls, one from the
+same source to a Pod that no policy selects, and one to the same Pod from a source that the policy lets in.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import ClassVar
 
-from scripts.checks.base import Check, Observation, Work, requests_to
-from scripts.checks.destinations import Pod
-from scripts.checks.request import echoed, failure_of, succeeded
-from scripts.checks.verdict import Failure, Finding, inconclusive, passed
-from scripts.evidence.view import View
-from scripts.transport.executor import Place
-
-ENGINES = {
-    "antrea-agent": "Antrea",
-    "calico-node": "Calico",
-    "canal": "Canal",
-    "cilium": "Cilium",
-    "kindnet": "kindnet",
-    "kube-network-policies": "kube-network-policies",
-    "kube-router": "kube-router",
-    "ovnkube-node": "OVN-Kubernetes",
-    "weave-net": "Weave Net",
-}
-"""Policy engines by the name that a label of their Pods gives (k8s-app, app, component or name)."""
-NAMED_BY = ("k8s-app", "app", "app.kubernetes.io/name", "component", "name")
-PATIENCE = 3.0
-"""Seconds for a request: a policy mostly drops packets silently."""
+from scripts.checks.base import Observation
+from scripts.checks.request import Expectation, each_answer, echoed, failure_of, succeeded
+from scripts.checks.verdict import Failure, Finding, failed, inconclusive, passed
+from scripts.evidence.curl import Answer
+from scripts.evidence.policyengine import engine, engines, owner_of
+from scripts.evidence.ruletrace import MetRule, Passage
 
 
 @dataclass(frozen=True)
-class Guarded(Check):
-    """A Pod that a NetworkPolicy closes to this client, and as control one that none selects."""
+class Denied(Expectation):
+    """The NetworkPolicy ``policy`` of the lab lets this source not in to the Pod that is asked."""
 
-    to: Pod
-    control: Pod
+    silent: ClassVar[bool] = True
+
+    policy: str
 
     def __str__(self) -> str:
-        return f"{self.to}, which a NetworkPolicy closes, and {self.control}, which none does"
-
-    @property
-    def expected(self) -> str:
-        """Either way, as it is."""
-        return "the policy holds, or nothing here enforces it"
-
-    def work(self, probe: str, place: Place, view: View) -> Work:
-        """A request to each."""
-        guarded = self.to.target(place, view)
-        asked = requests_to(guarded, probe, "/whoami", total=PATIENCE)
-        control = requests_to(self.control.target(place, view), probe, "/whoami", total=PATIENCE)
-        return Work((*asked, *control), target=guarded)
+        return f"NetworkPolicy {self.policy} denies it, or nothing here enforces it"
 
     def judge(self, seen: Observation) -> Finding:
-        """Silence proves something only if the control answers."""
-        guarded, control = seen.answers
-        work = replace(seen.step.work, target=self.control.target(seen.step.place, seen.view))
-        beside = replace(seen, step=replace(seen.step, work=work))
-        if unheard := succeeded(beside, control) or echoed(control):
-            why = f"not even {self.control} answers, which no policy closes: {unheard.why}"
-            return inconclusive(Failure.CONTROL_FAILED, why)
-        if not guarded.connected:
-            who = engine(seen.view)
-            by = f"enforced by {who}" if who else "by whom its Pods do not tell"
-            return passed(f"the policy holds ({by}): {failure_of(seen, guarded).why}")
-        if strange := succeeded(seen, guarded) or echoed(guarded):
+        """By what the client saw, who is there to enforce it, and the rule that ended the packet."""
+        return each_answer(seen, lambda answer: self._judged(seen, answer))
+
+    def _judged(self, seen: Observation, answer: Answer) -> Finding:
+        if not answer.connected:
+            return self._denied(seen, failure_of(seen, answer).why)
+        if strange := succeeded(seen, answer) or echoed(answer):
             return inconclusive(Failure.NO_EVIDENCE, f"a policy would allow no connection: {strange.why}")
-        idle = f", although {who} runs" if (who := engine(seen.view)) else ""
-        why = f"nothing here enforces NetworkPolicies{idle}: {self.to} answered although one closes it"
-        return passed(why)
+        target, who = seen.step.work.target, engine(seen.view)
+        pod = target.pod.name if target and target.pod else "it"
+        told = f"{pod} answered although NetworkPolicy {self.policy} closes it"
+        if any(one.sure for one in engines(seen.view)):
+            return failed(Failure.UNEXPECTED_ANSWER, f"{who} is here to enforce NetworkPolicies, and {told}")
+        idle = f", although {who} runs" if who else ""
+        return passed(f"nothing here enforces NetworkPolicies{idle}: {told}")
+
+    def _denied(self, seen: Observation, client: str) -> Finding:
+        """With the rule that ended it, where the nodes named one."""
+        who, ended = engine(seen.view), _ended(seen)
+        by = f"enforced by {who}" if who else "by whom its Pods do not tell"
+        if ended is None:
+            return passed(f"NetworkPolicy {self.policy} holds ({by}): {client}")
+        passage, rule = ended
+        told = f"{passage.node}, {rule.where} rule {rule.number}: {rule.text or 'its policy'}"
+        if who and not owner_of(rule) and any(one.chains for one in engines(seen.view)):
+            why = f"no rule of {who}'s ended it, so nothing shows that the policy holds ({told})"
+            return inconclusive(Failure.NO_EVIDENCE, why)
+        return passed(f"NetworkPolicy {self.policy} holds ({by}; {told}): {client}")
 
 
-def engine(view: View) -> str:
-    """The policy engine that runs on the cluster's nodes, by its Pods' labels, or an empty text."""
-    names = {pod.labels.get(label, "") for pod in view.snapshot.pods for label in NAMED_BY}
-    return ", ".join(ENGINES[name] for name in sorted(names & ENGINES.keys()))
+def _ended(seen: Observation) -> tuple[Passage, MetRule] | None:
+    """Where a rule or a policy ended the request, as the nodes themselves named it."""
+    target, source = seen.step.work.target, seen.step.place.ip
+    if target is None:
+        return None
+    to = f"{target.address}:{target.port}"
+    own = (one for one in seen.passages if (one.source.rpartition(":")[0], one.destination) == (source, to))
+    return next(((one, rule) for one in own if (rule := one.end)), None)

@@ -39,6 +39,20 @@ def named(profile: Profile, text: str) -> None:
         )
 
 
+def fitting(profile: Profile) -> Mapping[str, Fault]:
+    """The faults that the stack can show: those of policies need somebody who enforces them."""
+    return {name: one for name, one in every_fault().items() if profile.policy_engine or not one.enforced}
+
+
+def shown(profile: Profile, text: str) -> Mapping[str, Fault]:
+    """The chosen faults that the stack can show; raises UsageError where none of them can be."""
+    wanted, fit = chosen(text), fitting(profile)
+    if not wanted.keys() & fit.keys():
+        name = next(iter(wanted))
+        raise UsageError(f"the fault {name} needs a NetworkPolicy engine: type it for stack kind-policy.")
+    return {name: one for name, one in wanted.items() if name in fit}
+
+
 def chosen(text: str) -> Mapping[str, Fault]:
     """The faults of these names or causes (with commas), or with this text; raises UsageError for none."""
     every = every_fault()

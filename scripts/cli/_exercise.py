@@ -10,7 +10,7 @@ from labs import LABS, every_probe
 from labs.claims import CLAIMS
 from scripts.checks.base import Probe
 from scripts.checks.request import Get
-from scripts.cli._breaking import allowed, prover_of
+from scripts.cli._breaking import allowed, fitting, prover_of
 from scripts.cli._restoring import exercise_of, restore_faults, restore_first
 from scripts.errors import EXIT_FAILED, EXIT_OK, PodpathError, UsageError
 from scripts.evidence.view import View
@@ -39,7 +39,7 @@ def begin(profile: Profile, lab: str, seed: int | None) -> int:
     if lab and lab not in LABS:
         raise UsageError(f"there is no lab {lab!r}: choose from {', '.join(LABS)}.")
     seed = secrets.randbelow(10_000) if seed is None else seed
-    names = fit(every_fault(), every_probe(), lab)
+    names = fit(fitting(profile), every_probe(), lab)
     if not names:
         raise UsageError(f"no fault turns a probe of lab {lab} red: leave --lab out.")
     name = choose(names, seed)

@@ -62,11 +62,11 @@ def faults(
         return EXIT_OK
     if undo:
         return _undo(profile)
-    from scripts.cli._breaking import named
+    from scripts.cli._breaking import named, shown
     from scripts.reporting.proof import show
 
     named(profile, k)
-    proof = _proven(profile, chosen(k), json, junit)
+    proof = _proven(profile, shown(profile, k), json, junit)
     show(proof)
     print(_next(proof))
     return code_of(proof)
@@ -76,7 +76,9 @@ def listing(wanted: Mapping[str, Fault]) -> str:
     """The faults by name: what each does, which claims it is for, and which cause is to be named."""
     width = max(map(len, wanted))
     return "\n".join(
-        f"{name:<{width}}  {one.what} ({', '.join(one.claims)}; {one.cause})" for name, one in wanted.items()
+        f"{name:<{width}}  {one.what} ({', '.join(one.claims)}; {one.cause})"
+        + (", on a stack with a NetworkPolicy engine" if one.enforced else "")
+        for name, one in wanted.items()
     )
 
 

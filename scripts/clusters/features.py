@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scripts.clusters.feature import Feature
+from scripts.evidence.policyengine import engine, without_engine
 from scripts.evidence.view import View
 
 
@@ -20,6 +21,7 @@ def features_of(view: View) -> list[Feature]:
     systems = sorted({node.system for node in nodes})
     families = sorted({family for node in nodes for family in node.families})
     named = [service.name for service in view.snapshot.services.values() if service.balancer_names]
+    unenforced = without_engine(view)
     unready = [node.name for node in nodes if not node.ready]
     return [
         Feature("nodes ready", not unready, f"not ready: {', '.join(unready)}" if unready else "all are"),
@@ -50,12 +52,20 @@ def features_of(view: View) -> list[Feature]:
             any(view.snapshot.gateways.values()),
             "by the addresses that Gateways advertise",
         ),
+        Feature("NetworkPolicy engine", bool(engine(view)) and not unenforced, _engine(view, unenforced)),
         Feature(
             "world outside",
             view.outside is not None,
             "as scripts/up made it" if view.outside else "this stack has none",
         ),
     ]
+
+
+def _engine(view: View, unenforced: list[str]) -> str:
+    """Which engine enforces NetworkPolicies, and where it does not."""
+    if not (who := engine(view)):
+        return "no Pod of one that is known runs here: policies are accepted, and enforced by nobody"
+    return f"{who}, none ready on {', '.join(unenforced)}" if unenforced else f"{who}, on every node"
 
 
 def _balancers(balanced: list[str], named: list[str]) -> str:

@@ -43,7 +43,9 @@ COMMANDS: Mapping[str, list[str]] = {
 }
 """What to run on every node."""
 _COUNTERS = re.compile(r"\[\d+:\d+\]")
-_CHAIN = re.compile(r"\b(KUBE-(?:SEP|SVC|EXT|SVL|XLB|FW)-)[A-Z0-9]{16}\b")
+_CHAIN = re.compile(r"\b(KUBE-(?:SEP|SVC|EXT|SVL|XLB|FW|POD-FW|NWPLCY)-)[A-Z0-9]{16}\b")
+_POD_NAME = re.compile(r"\bPOD name:\S+")
+"""As kube-router names a Pod in its rules' comments."""
 _PROBABILITY = re.compile(r"--probability [0-9.]+")
 _EMPTY = re.compile(r"\*|:[A-Z]+ ACCEPT ")
 """Tables, and chains of netfilter's own that let all pass: iptables(8) makes them when it looks."""
@@ -85,6 +87,7 @@ def _plain(key: str, text: str) -> list[str]:
     if key == "rules":
         lines = [line for line in lines if line != "COMMIT" and not _EMPTY.match(line)]
         lines = [_COUNTERS.sub("", line) for line in lines]
+        lines = [_POD_NAME.sub("POD name:…", line) for line in lines]
         return [_PROBABILITY.sub("", _CHAIN.sub(r"\1…", line)) for line in lines if "-HINT" not in line]
     return lines
 

@@ -200,6 +200,10 @@ class Fault:
     """Whether the API shows already what was damaged; None: it is felt at once."""
     changes_rules: bool = False
     """kube-proxy or a balancer has to follow before it can be felt."""
+    followed: Callable[[Site], bool] | None = None
+    """Whether the nodes have followed what the API shows; None: none but kube-proxy or a balancer has to."""
+    enforced: bool = False
+    """It needs a NetworkPolicy engine: only a stack that has one can show it."""
     limit: float = 60.0
     """Seconds after which the node undoes it by itself, whoever applied it."""
 

@@ -13,8 +13,8 @@ FAULT = Fault(
             f"-s {site.range(1)} -d {site.range(2)} -p tcp --dport 80 -j DROP",
         )
     ],
-    must={"P1-mesh-1-other": "timed-out", "P1-back-1": "timed-out"},
-    may=("P1-*", "S*", "K1-*-1-*", "K2-1", "K5-*", "K6-alive", "K6-nobody", "K8", "C2-pod", "E3-pod", "P6"),
+    must=dict.fromkeys(("P1-mesh-1-other", "P1-back-1", "K8-allowed-1-other"), "timed-out"),
+    may=("P1-*", "S*", "K1-*-1-*", "K2-1", "K5-*", "K6-alive", "K6-nobody", "K8-*", "C2-pod", "E3-pod", "P6"),
     cause="rule_drops",
     on=worker(1),
     claims=("P1", "P6", "K8"),

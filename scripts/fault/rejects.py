@@ -14,7 +14,7 @@ FAULT = Fault(
         )
     ],
     must={"P1-mesh-1-other": "refused", "P1-back-1": "refused"},
-    may=("P1-*", "S*", "K1-*-1-*", "K2-1", "K5-*", "K6-alive", "K6-nobody", "K8", "C2-pod", "E3-pod", "P6"),
+    may=("P1-*", "S*", "K1-*-1-*", "K2-1", "K5-*", "K6-alive", "K6-nobody", "K8-*", "C2-pod", "E3-pod", "P6"),
     cause="rule_rejects",
     on=worker(2),
     claims=("P1", "S2", "K1"),

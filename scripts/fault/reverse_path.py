@@ -25,7 +25,7 @@ FAULT = Fault(
         "K5-*",
         "K6-alive",
         "K6-nobody",
-        "K8",
+        "K8-*",
         "C2-pod",
         "C4-*",
         "E3-pod",

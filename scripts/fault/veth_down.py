@@ -12,11 +12,11 @@ def _acts(site: Site) -> list[Act]:
 FAULT = Fault(
     what="the veth of Pod lone is down",
     acts=_acts,
-    must={"K6-alive": "", "K6-there": "", "K8": "control-failed"},
+    must={"K6-alive": "", "K6-there": ""},
     may=("K6-nobody",),
     cause="interface_down",
     on=node_of("pitfalls", "lone"),
-    claims=("K6", "K8"),
+    claims=("K6",),
     symptom="One Pod is ready and silent.",
     hints=(
         "Claim K6 is red in both halves: does the Pod answer to anybody?",

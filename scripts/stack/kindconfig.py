@@ -13,9 +13,12 @@ from typing import Any
 
 NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,48}")
 """A cluster's name; a node's, such as NAME-control-plane, is a host name of at most 63 characters."""
+OURS: dict[str, type] = {"provider": str, "policyEngine": str}
+"""What podpath adds to kind's configuration, and keeps from kind."""
+POLICY_ENGINES = ("kube-router",)
 PATCHES = {"kubeadmConfigPatches": list, "kubeadmConfigPatchesJSON6902": list}
 CLUSTER: dict[str, type] = {
-    **{"kind": str, "apiVersion": str, "name": str, "provider": str, "nodes": list, "networking": dict},
+    **{"kind": str, "apiVersion": str, "name": str, "nodes": list, "networking": dict, **OURS},
     **{"featureGates": dict, "runtimeConfig": dict, **PATCHES},
     **{"containerdConfigPatches": list, "containerdConfigPatchesJSON6902": list},
 }
@@ -39,6 +42,8 @@ def _faults(config: Mapping[str, Any]) -> Iterator[str]:
     yield from _strange("", config, CLUSTER)
     if NAME.fullmatch(str(config.get("name", ""))) is None:
         yield f"`name` is {config.get('name', '')!r}: write a name of small letters, digits and dashes"
+    if "policyEngine" in config and config["policyEngine"] not in POLICY_ENGINES:
+        yield f"`policyEngine` is {config['policyEngine']!r}: write {' or '.join(POLICY_ENGINES)}"
     networking, nodes = config.get("networking", {}), config.get("nodes", [])
     yield from _strange("networking.", networking, NETWORKING)
     for name in ("podSubnet", "serviceSubnet"):

@@ -128,6 +128,11 @@ class Profile:
         return str(self.config["networking"]["serviceSubnet"])
 
     @property
+    def policy_engine(self) -> str:
+        """Who is to enforce NetworkPolicies on the nodes of a cluster of our own; empty for nobody."""
+        return str(self.config.get("policyEngine", ""))
+
+    @property
     def folder(self) -> Path:
         """The stack's state in the checkout."""
         return private_folder(STATE / self.stack)

@@ -109,7 +109,7 @@ class Prover:
             standing = self.injector.apply(site.fault, fault.acts(site), fault.limit)
         try:
             with self._timed("settle"):
-                view = self._view(fault, probes)
+                view = self._view(fault, probes, site)
             with self._timed("run"):
                 judged, causes = self.run(probes, view)
             if standing.lost:
@@ -122,11 +122,14 @@ class Prover:
         seen = {"reds": reds(fault, judged), "missed": missed(fault, judged), "named": [*causes]}
         return found.model_copy(update=seen)
 
-    def _view(self, fault: Fault, probes: Probes) -> View:
+    def _view(self, fault: Fault, probes: Probes, site: Site) -> View:
         """The cluster with the fault; once everybody has followed it, where somebody has to."""
         if fault.felt is not None:
             felt, look = fault.felt, self.cluster.look
             eventually(lambda: felt(look()), FELT, f"the API to show that {fault.what}", every=0.2)
+        if fault.followed is not None:
+            followed = fault.followed
+            eventually(lambda: followed(site), FELT, f"the nodes to follow: {fault.what}", every=0.2)
         if not fault.changes_rules:
             return self.cluster.look()
         return self.settled({lab for lab, _ in probes}, QUIET)

@@ -60,10 +60,11 @@ def under(prover: Prover, name: str, fault: Fault, stack: str) -> Advice:
     found = Advice(name)
     only = replaced(fault, beside=())
     before = prover.fingerprint()
-    standing = prover.injector.apply(name, fault.acts(prover.site(name)), LIMIT)
+    site = prover.site(name)
+    standing = prover.injector.apply(name, fault.acts(site), LIMIT)
     try:
         probes = asked(only, prover.every)
-        judged, found.causes = prover.run(probes, prover._view(fault, probes))
+        judged, found.causes = prover.run(probes, prover._view(fault, probes, site))
         were = {one.id for one in judged if one.verdict in RED}
         mends = list[str]()
         for cause in (one for one in found.causes if not one.warning):

@@ -44,7 +44,7 @@ def test_each_service_differs_in_its_one_setting(
 
 def test_two_servers_are_spread_and_the_others_are_one_each(stage: Stage) -> None:
     assert {name: spec(stage, "Deployment", name)["replicas"] for name in ("server", "lone", "guarded")} == {
-        "server": 2, "lone": 1, "guarded": 1,
+        "server": 2, "lone": 1, "guarded": 2,
     }  # fmt: skip
     (rule,) = spec(stage, "Deployment", "server")["template"]["spec"]["topologySpreadConstraints"]
     assert (rule["topologyKey"], rule["whenUnsatisfiable"]) == ("kubernetes.io/hostname", "DoNotSchedule")

@@ -64,6 +64,7 @@ PODS = {  # name: (namespace, app, ip, node, containers)
     },
     "lone-1": (PITFALLS_NS, "lone", "10.244.1.15", "worker-a", "nginx"),
     "guarded-1": (PITFALLS_NS, "guarded", "10.244.1.16", "worker-a", "nginx"),
+    "guarded-2": (PITFALLS_NS, "guarded", "10.244.2.16", "worker-b", "nginx"),
     "client-a": ("podpath-system", "client", "10.244.1.9", "worker-a", "client nginx"),
     "client-b": ("podpath-system", "client", "10.244.2.9", "worker-b", "client nginx"),
     **{f"agent-{n}": ("podpath-system", "node-agent", ip, n, "node-agent") for n, ip in NODES.items()},

@@ -71,6 +71,7 @@ def test_a_stacks_broken_file_is_a_usage_error_that_names_it(
         ("role: control-plane", "role: master", "`nodes[0].role` is 'master': write control-plane or worker"),
         ("- role: worker", "- worker", "`nodes` holds 'worker': write each node as `- role: worker`"),
         ("- role: worker", "- {role: worker, ram: 3}", "`nodes[1].ram` is unknown: choose from role, image"),
+        ("nodes:", "policyEngine: calico\nnodes:", "`policyEngine` is 'calico': write kube-router"),
         ("nodes:", "nodes: 3\nfeatureGates:", "`nodes` is 3: write a list"),
         ("kind: Cluster", "kind: Cluster\n\tname: x", r"is no YAML (line 4: found character '\t' that"),
         (

@@ -149,6 +149,10 @@ def answered(pod: str) -> Any:
     return red(ask(said=answer(pod=pod)), failure=Failure.WRONG_RESPONDER, target=WRONG_WAY)
 
 
+ENFORCED = red(
+    ask(met=[way(rule("-j REJECT", "DROP", "filter/KUBE-POD-FW-X", 7))], said=REFUSED),
+    target=to_pod("peer-1"),
+)
 COUNTED = {"ruleset": rules(filter="[9:540] -A FORWARD " + TEXT + "\n")}
 OTHERS = {"ruleset": rules(filter="[9:540] -A FORWARD -d 10.9.9.9/32 -j DROP\n")}
 LAST = red(ask(hop("worker-a cbr0 in", dst=POD)))
@@ -177,6 +181,8 @@ CASES: list[tuple[str, str, str, Scene, Scene]] = [
      scene(red(RST)), scene(red(FAR_RST))),
     ("policy_denies", "", "its podSelector is every Pod", scene(TO_PEER, **policy()),
      scene(red(DELIVERED, target=to_pod("peer-1")), **policy())),
+    ("policy_denies", "", "kube-router enforces it: filter/KUBE-POD-FW-X rule 7 of worker-a (-j REJECT)",
+     scene(ENFORCED, **policy()), scene(red(ask(met=[way(DROP)]), target=to_pod("peer-1")), **policy())),
     ("policy_denies", "", "{'matchLabels': {'app': 'peer'}}",
      scene(TO_PEER, **policy(matchLabels={"app": "peer"})), scene(TO_PEER, **policy("Egress"))),
     ("policy_denies", "", "'operator': 'In'",

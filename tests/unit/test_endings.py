@@ -11,9 +11,9 @@ from scripts.checks.base import Observation
 from scripts.checks.datagrams import read
 from scripts.checks.destinations import Service
 from scripts.checks.kept import Freed, Keeping
-from scripts.checks.policy import engine
 from scripts.checks.verdict import Failure, Verdict
 from scripts.evidence.conntrack import parse
+from scripts.evidence.policyengine import engine
 from tests.unit import atlas
 from tests.unit.lies import Lies
 from tests.unit.runs import F, I, P, finding, results

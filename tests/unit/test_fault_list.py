@@ -10,10 +10,14 @@ import pytest
 from labs import every_probe
 from labs.claims import CLAIMS
 from scripts.checks.verdict import Failure, Verdict
+from scripts.cli._breaking import fitting, shown
+from scripts.cli.faults import listing
+from scripts.errors import UsageError
 from scripts.fault import every_fault
 from scripts.fault._base import Fault, matches
 from scripts.runs.document import CauseRecord, ProbeRecord
 from scripts.runs.proof import FaultRecord
+from scripts.stack.profile import profile_of
 from scripts.suite.predict import asked, missed, reds, unknown
 
 IDS = {probe.id for _, probe in every_probe()}
@@ -25,12 +29,12 @@ CAUSES = {
     *("wrong_mtu", "dns_silent", "dns_down", "dns_refuses"),
     *("dns_stale", "dead_endpoint", "foreign_endpoint", "selector_empty", "port_closed"),
     *("pod_not_ready", "address_taken", "session_affinity", "traffic_policy", "balancer_gone"),
-    *("no_configuration", "node_down", "fence_open", "agent_down"),
+    *("no_configuration", "node_down", "fence_open", "agent_down", "policy_denies"),
 }
 """The causes that a damage of the cluster can have.
 
-The others: proxy variables are the machine's; nobody here enforces a NetworkPolicy; the limit of a kind
-node's connection table is the machine's, and filling it would cut the way by which it is undone.
+The others: proxy variables are the machine's; the limit of a kind node's connection table is the machine's,
+and filling it would cut the way by which it is undone.
 """
 
 
@@ -55,6 +59,18 @@ def test_every_claim_has_a_fault_that_turns_one_of_its_probes() -> None:
 def test_every_cause_has_a_fault() -> None:
     assert CAUSES - {fault.cause for fault in every_fault().values()} == set()
     assert len(every_fault()) >= 40
+
+
+def test_a_fault_that_needs_a_policy_engine_is_for_the_stack_that_has_one() -> None:
+    plain, enforcing = profile_of("kind"), profile_of("kind-policy")
+    needing = {name for name, fault in every_fault().items() if fault.enforced}
+    assert needing == {"policy_closes"}
+    assert {*fitting(enforcing)} - {*fitting(plain)} == needing
+    assert {*shown(enforcing, "policy_closes,synack")} == {"policy_closes", "synack"}
+    assert {*shown(plain, "policy_closes,synack")} == {"synack"}
+    with pytest.raises(UsageError, match="type it for stack kind-policy"):
+        shown(plain, "policy_denies")
+    assert "policy_denies), on a stack with a NetworkPolicy engine" in listing(every_fault())
 
 
 def test_the_same_exit_code_has_different_causes() -> None:

@@ -64,6 +64,17 @@ def test_counters_order_and_hashes_are_no_difference() -> None:
     assert difference(state(), state(rules=hashed)) == []
 
 
+def test_an_engine_that_writes_its_chains_anew_is_no_difference_but_a_further_policy_is_one() -> None:
+    rules = """
+-A KUBE-POD-FW-{0} -d 10.244.1.7/32 -m comment --comment "run through nw policy guarded" -j KUBE-NWPLCY-{0}
+-A KUBE-POD-FW-{0} -m comment --comment "rule to REJECT traffic for POD name:{1} namespace: a" -j REJECT
+"""
+    before = state(rules=RULES + rules.format("A" * 16, "guarded-1"))
+    assert difference(before, state(rules=RULES + rules.format("B" * 16, "guarded-2"))) == []
+    more = rules.format("B" * 16, "guarded-2").replace("policy guarded", "policy other")
+    assert len(difference(before, state(rules=RULES + more))) == 2
+
+
 def test_a_pod_that_was_replaced_is_no_difference() -> None:
     before = state(rules=f"{RULES}\n-A KUBE-SEP-X -j DNAT --to-destination 10.244.1.7:80")
     rules = f"{RULES}\n-A KUBE-SEP-X -j DNAT --to-destination 10.244.1.99:80"

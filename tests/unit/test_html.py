@@ -233,10 +233,10 @@ def test_the_first_sentence_says_what_counts() -> None:
     green = recorded(GREEN)
     judged = [one for one in green.probes if one.verdict != "inconclusive"]
     whole = green.model_copy(update={"probes": judged})
-    assert re.match(r"\d+ probes passed, 1 skipped; of 44 claims \d+ proven", headline(whole))
-    told = r"Of 135 probes \d+ failed and \d+ could not be judged\. 1 cause explains \d+ of them\."
+    assert re.match(r"\d+ probes passed, 1 skipped; of 43 claims \d+ proven", headline(whole))
+    told = r"Of 134 probes \d+ failed and \d+ could not be judged\. 1 cause explains \d+ of them\."
     assert re.fullmatch(told, headline(explained()))
-    assert headline(cut_short(recorded(GREEN), 9)).startswith("This run was cut short: 9 of 135 probes")
+    assert headline(cut_short(recorded(GREEN), 9)).startswith("This run was cut short: 9 of 134 probes")
     assert headline(recorded(GREEN).model_copy(update={"probes": [], "claims": []})) == "No probe was asked."
 
 
@@ -256,7 +256,7 @@ def test_a_report_is_written_whatever_ends_the_run(tmp_path: File) -> None:
     ):
         assert "has not ended" in path.read_text()
         raise KeyboardInterrupt
-    assert "cut short: 9 of 135" in path.read_text()
+    assert "cut short: 9 of 134" in path.read_text()
 
 
 def test_a_single_trace_has_the_same_drawing() -> None:

@@ -40,6 +40,13 @@ def test_kind_config_is_the_stacks_file_and_quick_controllers_on_a_current_machi
     assert {flag["name"]: flag["value"] for flag in flags} == {"kube-api-qps": "400", "kube-api-burst": "800"}
 
 
+def test_kind_never_hears_of_what_podpath_adds_to_its_configuration() -> None:
+    profile = Profile("kind-policy")
+    assert profile.policy_engine == "kube-router" and not Profile("kind").policy_engine
+    config = yaml.safe_load(kind_config(profile, FULL, cgroup_v2=True))
+    assert {*profile.config} - {*config} == {"policyEngine"}
+
+
 def test_kind_config_adds_what_an_older_machine_needs() -> None:
     profile = Profile("kind")
     config = yaml.safe_load(kind_config(profile, WITHOUT, cgroup_v2=False))

@@ -14,6 +14,7 @@ from scripts.checks.base import Check
 from scripts.checks.datagrams import Datagrams
 from scripts.checks.hang import Hang
 from scripts.checks.plain import Plain
+from scripts.checks.policy import Denied
 from scripts.checks.request import Get
 from scripts.checks.verdict import PASSED, Failure, Finding, failed, inconclusive, skipped
 from scripts.cli._asking import exit_code, following
@@ -33,7 +34,9 @@ def test_ids_are_unique_and_claims_and_controls_exist() -> None:
 def silent(check: Check) -> bool:
     """Whether the check is satisfied where nothing happens."""
     if isinstance(check, Get):
-        return any(isinstance(expected, NoAnswer | Refused | NameUnknown) for expected in check.expect)
+        return any(
+            isinstance(expected, NoAnswer | Refused | NameUnknown | Denied) for expected in check.expect
+        )
     refused = isinstance(check, Datagrams) and check.comes == "a refusal"
     return refused or isinstance(check, Plain) or (isinstance(check, Hang) and check.ready)
 

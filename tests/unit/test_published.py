@@ -41,7 +41,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(published, "copy_from", copy)
     monkeypatch.setattr(published, "build", build)
-    monkeypatch.setattr(published, "_with_package", lambda package, base: f"{base}+{package}")
+    monkeypatch.setattr(published, "with_package", lambda package, base: f"{base}+{package}")
     return done
 
 

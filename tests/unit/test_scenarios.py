@@ -339,7 +339,7 @@ def test_what_rests_on_a_probe_that_was_skipped_or_not_asked_is_played() -> None
 
 def test_scenarios_are_told_from_what_is_simply_asked() -> None:
     alone = {probe.id for _, probe in EVERY if runs_alone(probe.check)}
-    assert alone == {*CHANGING, "K4-replaced", "K5-gone", "K7"}
+    assert alone == {*CHANGING, "K4-replaced", "K5-gone", "K7", "K8-follows"}
     played = {probe.id for _, probe in EVERY if isinstance(probe.check, Scenario)}
     many = {"S2-1", "S2-2", "K2-1", "K2-2", "K5-free", "K5-kept", "K6-near-1", "K6-near-2"}
     many |= {f"K4-direct-{n}-{where}" for n in (1, 2) for where in ("same", "other")}

@@ -77,6 +77,16 @@ def test_what_is_there_is_asked_of_nobody(
     assert ways(found) == dict.fromkeys(THINGS, Way.THERE) and summary(found) == ""
 
 
+def test_a_policy_engine_is_built_for_the_stack_that_asks_for_one(bare: Path, stack: Profile) -> None:
+    assert "kube-router" not in ways(supplies(stack, Reach(*EVERYTHING)))
+    stack.config["policyEngine"] = "kube-router"
+    assert ways(supplies(stack, Reach(*EVERYTHING)))["kube-router"] is Way.BUILT
+    for tool in group("policy"):
+        gobuild.path_of(tool).parent.mkdir(parents=True)
+        gobuild.path_of(tool).touch()
+    assert ways(supplies(stack, Reach(*EVERYTHING)))["kube-router"] is Way.THERE
+
+
 def test_each_way_is_told_with_what_it_costs() -> None:
     pulled = Supply("Envoy", Way.PULLED, "from envoy:v1", 7, 70)
     built = Supply("kind", Way.BUILT, "from Go modules", 170)

@@ -137,7 +137,7 @@ def test_on_a_single_node_what_needs_one_worker_is_asked() -> None:
         "K3-1",
     } <= asked
     assert not {"C4-node-2-80", "P1-mesh-1-other", "P5-database-rest", "S6-2-80"} & asked
-    assert len(asked) > 2 * len(plan.settled)
+    assert len(asked) > 1.5 * len(plan.settled)
 
 
 def test_where_no_kernel_may_be_looked_at_a_server_tells_that_nothing_was_translated() -> None:

@@ -1,7 +1,8 @@
 """Records scenes on the running stack `kind`: what `scripts/test --record scenes [NAME]...` runs.
 
 A name is a fault (scripts/fault), or two of them with a + in between, which then stand at once. The default
-is every fault, and the pairs below.
+is every fault, and the pairs below. A fault that needs a NetworkPolicy engine is recorded by its name, on
+the stack `kind-policy`.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from scripts.stack.profile import profile_of
 from scripts.suite import causes
 from tests.worlds.scene import TOGETHER, Recorded, save, told_in
 
-STACK = "kind"
+STACK, ENFORCING = "kind", "kind-policy"
+"""The stack that faults are applied to, and the one for those that need a NetworkPolicy engine."""
 PAIRS = (
     "synack+nomasq",
     "synack+dns",
@@ -47,11 +49,15 @@ PAIRS = (
 def main(wanted: Sequence[str]) -> None:
     """Records the scenes that are named. Raises PodpathError."""
     faults = every_fault()
-    names = wanted or [*(name for name, one in faults.items() if not one.harmless), *PAIRS]
+    harmful = (name for name, one in faults.items() if not one.harmless and not one.enforced)
+    names = wanted or [*harmful, *PAIRS]
     for name in names:
         if unknown := [one for one in name.split(TOGETHER) if one not in faults]:
             raise UsageError(f"{unknown[0]!r} is no fault: see scripts/faults --list.")
-    profile = profile_of(STACK)
+    enforced = {faults[one].enforced for name in names for one in name.split(TOGETHER)}
+    if len(enforced) > 1:
+        raise UsageError("faults that need a NetworkPolicy engine are recorded by themselves.")
+    profile = profile_of(ENFORCING if enforced == {True} else STACK)
     with lock(profile.cluster, "scripts/probe"):
         restore_first(profile, sweep=True)
         prover = prover_of(profile, cluster_of(profile))

@@ -10,7 +10,7 @@ from scripts.build.clitools import cli_tools, link_tools
 from scripts.build.engine import ensure_engine, refusal
 from scripts.build.enginefacts import check_engine, engine_facts
 from scripts.build.engineplace import check_place
-from scripts.build.nodeimage import node_image
+from scripts.build.policyengine import engine_node_image
 from scripts.build.registries import Registries
 from scripts.build.workloads import build_all
 from scripts.clusters.kind import balancer, hostfence, mend, networks, nodes, world
@@ -55,7 +55,7 @@ def bring_up(
     def image() -> str:
         networks.refuse_foreign_networks(profile)
         check_host(profile, images["node-agent"])
-        return node_image(images, registries)
+        return engine_node_image(profile.policy_engine, images, registries)
 
     def balance(fresh: bool) -> bool:
         """It also brings the Gateway API, without which no Gateway can be made."""

@@ -21,6 +21,7 @@ from scripts.clusters.kind.networks import check_ranges, check_traffic, ensure_n
 from scripts.errors import PodpathError
 from scripts.paths import ROOT, program
 from scripts.progress import step
+from scripts.stack.kindconfig import OURS
 from scripts.stack.kubectl import kubectl
 from scripts.stack.profile import Profile
 from scripts.transport.docker import docker, pipe_images
@@ -164,7 +165,7 @@ def _has_state(checkout: Path) -> bool:
 
 def kind_config(profile: Profile, status: str, cgroup_v2: bool) -> str:
     """The kind configuration (YAML) for this machine: with quick controllers, and what its kernel needs."""
-    config = {key: value for key, value in profile.config.items() if key != "provider"}  # ours, not kind's
+    config = {key: value for key, value in profile.config.items() if key not in OURS}
     patches = [*config.get("kubeadmConfigPatches", []), QUICK_CONTROLLERS]
     if lacks_sys_resource(status):
         config["featureGates"] = {**config.get("featureGates", {}), "KubeletInUserNamespace": True}

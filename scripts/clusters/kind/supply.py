@@ -6,11 +6,11 @@ Looks only: nothing is pulled, built or installed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from scripts.build import clitools, nodeimage, published, workloads
+from scripts.build import clitools, nodeimage, policyengine, published, workloads
 from scripts.build.gobuild import missing
 from scripts.build.registries import Registries
 from scripts.build.toolset import KIND_NODE_IMAGE, Group, group
@@ -21,7 +21,7 @@ from scripts.transport.docker import image_id
 MEGABYTES_A_SECOND = 10
 """What is assumed of a download: 80 Mbit/s."""
 SECONDS: dict[Group, float] = {"kind": 40, "pulumi": 180, "kubectl": 30, "provider": 40}
-SECONDS |= {"balancer": 80, "network": 20, "node": 300}
+SECONDS |= {"balancer": 80, "network": 20, "policy": 90, "node": 300}
 """What a group of programs takes to build on two cores, after those before it."""
 HOW_TO_INSTALL = {
     "kind": "https://kind.sigs.k8s.io/docs/user/quick-start",
@@ -99,6 +99,8 @@ def supplies(profile: Profile, registries: Registries) -> list[Supply]:
         Candidate("labs' images", "in Docker" if images else "", remote, 150, 90, "on Debian"),
         Candidate("node image", node or nodeimage.base_there(), [KIND_NODE_IMAGE], 450, SECONDS["node"]),
     ]
+    if engine := profile.policy_engine:
+        candidates.append(_engine(engine, images))
     registries.ask(image for one in candidates if not one.there for image in one.images)
     return [*_users_own(), *(one.supply(registries) for one in candidates)]
 
@@ -146,6 +148,13 @@ def _programs(thing: str, name: Group, there: str = "") -> Candidate:
     standing = there or (CACHED if published.standing(tools) else "")
     megabytes = sum(published.PUBLISHED[tool.name].megabytes for tool in tools)
     return Candidate(thing, standing, published.images_of(tools), megabytes, SECONDS[name])
+
+
+def _engine(engine: str, images: Mapping[str, str]) -> Candidate:
+    """The NetworkPolicy engine of a stack that asks for one: it is patched, so it is always built."""
+    there = "in the node image" if images and policyengine.made_engine_image(engine, images) else ""
+    standing = there or ("" if missing(group("policy")) else CACHED)
+    return Candidate(engine, standing, (), 0, SECONDS["policy"])
 
 
 def _loading(megabytes: float) -> float:
