@@ -149,10 +149,8 @@ def answered(pod: str) -> Any:
     return red(ask(said=answer(pod=pod)), failure=Failure.WRONG_RESPONDER, target=WRONG_WAY)
 
 
-ENFORCED = red(
-    ask(met=[way(rule("-j REJECT", "DROP", "filter/KUBE-POD-FW-X", 7))], said=REFUSED),
-    target=to_pod("peer-1"),
-)
+FIREWALLED = way(rule("-j REJECT", "DROP", "filter/KUBE-POD-FW-X", 7))
+ENFORCED = red(ask(met=[FIREWALLED], said=REFUSED), target=to_pod("peer-1"))
 COUNTED = {"ruleset": rules(filter="[9:540] -A FORWARD " + TEXT + "\n")}
 OTHERS = {"ruleset": rules(filter="[9:540] -A FORWARD -d 10.9.9.9/32 -j DROP\n")}
 LAST = red(ask(hop("worker-a cbr0 in", dst=POD)))

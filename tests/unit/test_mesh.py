@@ -13,6 +13,7 @@ from scripts.checks.mesh import MOST, Mesh
 from scripts.checks.verdict import Failure, Finding
 from scripts.evidence.view import View
 from scripts.suite.plan import Plan, plan_of
+from scripts.suite.run import run
 from tests.unit import atlas
 from tests.unit.lies import Lies
 from tests.unit.runs import F, I, P, S, pair_of, results
@@ -76,7 +77,7 @@ def test_one_bad_way_is_enough_and_is_named(lies: Lies, failure: Failure, words:
 
 def test_the_bad_way_is_the_one_that_is_asked_by_hand_and_asked_again() -> None:
     made = World(Lies(silent={CLIENT_A}))
-    record = results(ids=ID, made=made)[ID]
+    (record,) = run([pair_of(ID)], atlas.view(), made, made)
     assert "exec client-b -c client" in record.command and f"http://{CLIENT_A}:80/" in record.command
     asked = [said for said in made.execs if said.endswith(" curl")]
     assert asked.count("client-b/client curl") == 2 and asked.count("client-a/client curl") == 1
