@@ -368,47 +368,6 @@ def test_a_rule_that_ends_what_a_balancer_sends_explains_who_asks_the_balancer()
     assert cause.explains == {through.id}
 
 
-def test_an_answer_to_a_node_that_lent_its_address_is_for_who_asked_the_node() -> None:
-    lost = rule("-p tcp --tcp-flags SYN,ACK SYN,ACK -j DROP", "DROP")
-    asking = way(rule("-j ACCEPT", "ACCEPT"), src=f"{BALANCER_IP}:41000", dst=FAR)
-    through = red(ask(GATE), place=OUTSIDE, target=BALANCED, askers=frozenset({BALANCER_IP}))
-    for back, explained in (("10.244.2.1:5000", {through.id}), (CLIENT, set[str]())):
-        ended = way(lost, node="worker-b", src=FAR, dst=back, flags="0x12")
-        named = found(scene(through, passages=(asking, ended)), "rule_drops")
-        assert {id for cause in named for id in cause.explains} == explained
-
-
-def test_a_rule_that_is_named_for_some_and_counted_for_others_is_one_cause() -> None:
-    counted = states(worker_a={"ruleset": rules(filter="[9:540] -A FORWARD -p tcp -j DROP\n")})
-    drop = rule("-p tcp -j DROP", "DROP")
-    unnamed = red(ask(hop("worker-a cbr0 in", dst=FAR)), id="E2", target=to_pod())
-    (cause,), rest = ordered(
-        found_in(scene(red(ask(met=[way(drop)])), unnamed, after=counted)), (red(), unnamed)
-    )
-    assert cause.explains == {"S6-1-80", "E2"} and rest == []
-
-
-@pytest.mark.parametrize(
-    ("text", "last", "named"),
-    [
-        ("-d 198.18.0.2/32 -p tcp -j REJECT --reject-with tcp-reset", "gateway eth0 in", True),
-        ("-d 198.18.0.2/32 -p tcp -j DROP", "gateway eth0 in", False),
-        ("-d 198.18.0.2/32 -p tcp -j REJECT --reject-with tcp-reset", "gateway eth1 out", False),
-    ],
-)
-def test_a_rule_on_the_gateway_that_answers_with_a_rst_is_named(text: str, last: str, named: bool) -> None:
-    gateway = replace(honest("worker-a"), ruleset=rules(filter=f"[3:180] -A FORWARD {text}\n"))
-    away = "198.18.0.2:80"
-    back = hop("gateway eth0 out", away, "172.18.0.2:5000", "reply", "uplink")
-    refused = ask(hop(last, "172.18.0.2:5000", away, kind="uplink"), back, said=REFUSED, back="RST")
-    seen = scene(
-        red(refused, target=to_pod()),
-        before={**states(), "gateway": honest("worker-a")},
-        after={**states(), "gateway": gateway},
-    )
-    assert [cause.kind for cause in found(seen, "rule_rejects")] == ["rule_rejects"] * named
-
-
 def test_servers_whose_packets_end_at_a_rule_are_not_called_silent() -> None:
     silent = replies(worker_a="silent silent", worker_b="silent silent")
     ended = way(rule("-p udp --sport 53 -j DROP", "DROP"), src="10.244.0.2:53", dst="10.244.1.9:4000")

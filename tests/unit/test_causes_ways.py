@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from scripts.causes.cover import ordered
 from scripts.causes.scene import Red, Scene
 from scripts.checks.verdict import Failure
 from scripts.evidence.links import EVERYWHERE, Route
 from scripts.evidence.routing import PolicyRule, policies, way
 from scripts.evidence.ruletrace import Passage
+from scripts.suite.causes import found_in
 from tests.unit.atlas import BALANCER_IP
 from tests.unit.scenes import (
     ASKED,
@@ -22,6 +24,7 @@ from tests.unit.scenes import (
     OUTSIDE,
     PASSED,
     POD,
+    REFUSED,
     answer,
     ask,
     found,
@@ -29,6 +32,7 @@ from tests.unit.scenes import (
     hop,
     red,
     rule,
+    rules,
     scene,
     states,
     to,
@@ -171,3 +175,49 @@ def test_a_fixed_address_of_the_next_stop_loses_what_is_sent_on_by_it(
     seen = scene(one, after=away)
     causes = found(replace(seen, passages=(*seen.passages, *passages)), "wrong_neighbour")
     assert [cause.node for cause in causes] == ["worker-a"] * named
+
+
+def test_an_answer_to_a_node_that_lent_its_address_is_for_who_asked_the_node() -> None:
+    lost = rule("-p tcp --tcp-flags SYN,ACK SYN,ACK -j DROP", "DROP")
+    asking = passing(rule("-j ACCEPT", "ACCEPT"), src=f"{BALANCER_IP}:41000", dst=FAR)
+    through = red(
+        ask(hop("gateway eth0 out", "172.18.0.21:9", f"{BALANCER_IP}:80")),
+        place=OUTSIDE,
+        target=to(address=BALANCER_IP),
+        askers=frozenset({BALANCER_IP}),
+    )
+    for back, explained in (("10.244.2.1:5000", {through.id}), (CLIENT, set[str]())):
+        ended = passing(lost, node="worker-b", src=FAR, dst=back, flags="0x12")
+        named = found(scene(through, passages=(asking, ended)), "rule_drops")
+        assert {id for cause in named for id in cause.explains} == explained
+
+
+def test_a_rule_that_is_named_for_some_and_counted_for_others_is_one_cause() -> None:
+    counted = states(worker_a={"ruleset": rules(filter="[9:540] -A FORWARD -p tcp -j DROP\n")})
+    drop = rule("-p tcp -j DROP", "DROP")
+    unnamed = red(ask(hop("worker-a cbr0 in", dst=FAR)), id="E2", target=to_pod())
+    (cause,), rest = ordered(
+        found_in(scene(red(ask(met=[passing(drop)])), unnamed, after=counted)), (red(), unnamed)
+    )
+    assert cause.explains == {"S6-1-80", "E2"} and rest == []
+
+
+@pytest.mark.parametrize(
+    ("text", "last", "named"),
+    [
+        ("-d 198.18.0.2/32 -p tcp -j REJECT --reject-with tcp-reset", "gateway eth0 in", True),
+        ("-d 198.18.0.2/32 -p tcp -j DROP", "gateway eth0 in", False),
+        ("-d 198.18.0.2/32 -p tcp -j REJECT --reject-with tcp-reset", "gateway eth1 out", False),
+    ],
+)
+def test_a_rule_on_the_gateway_that_answers_with_a_rst_is_named(text: str, last: str, named: bool) -> None:
+    gateway = replace(honest("worker-a"), ruleset=rules(filter=f"[3:180] -A FORWARD {text}\n"))
+    away = "198.18.0.2:80"
+    back = hop("gateway eth0 out", away, "172.18.0.2:5000", "reply", "uplink")
+    refused = ask(hop(last, "172.18.0.2:5000", away, kind="uplink"), back, said=REFUSED, back="RST")
+    seen = scene(
+        red(refused, target=to_pod()),
+        before={**states(), "gateway": honest("worker-a")},
+        after={**states(), "gateway": gateway},
+    )
+    assert [cause.kind for cause in found(seen, "rule_rejects")] == ["rule_rejects"] * named
