@@ -113,5 +113,5 @@ POLICIES_ONLY = (
     ),
 )
 """kube-router accepts what its policies allow in front of all other rules of FORWARD: it expects to be the
-Service proxy, too. Beside kube-proxy, a Service without endpoints would then be refused by nobody, and the
-fence would be open. What policies deny is untouched by this; what they allow goes on to the next rule."""
+Service proxy, too. Neither kube-proxy's rules there nor the node's half of the fence would be met then: their
+packets would go out to the host. What policies deny is untouched; what they allow meets the next rule."""
