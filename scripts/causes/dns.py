@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from scripts.causes.scene import Cause, Red, Scene
+from scripts.causes.told import looks_up
 from scripts.checks.verdict import Failure
 from scripts.evidence.dnsask import SERVICE
 from scripts.evidence.snapshot import PodInfo
@@ -17,7 +18,7 @@ def find(scene: Scene) -> Iterator[Cause]:
     reds = scene.ids(red for red in scene.reds if _named(red) or _chained(red, scene))
     if not reds:
         return
-    pods = [pod for pod in scene.view.snapshot.pods if pod.labels.get("k8s-app") == "kube-dns"]
+    pods = scene.view.snapshot.dns_pods
     ready = [pod for pod in pods if pod.ready]
     if not ready:
         states = ", ".join(f"{pod.name} {pod.phase}" for pod in pods) or "there is none"
@@ -36,10 +37,7 @@ def find(scene: Scene) -> Iterator[Cause]:
 
 def _named(red: Red) -> bool:
     """Whether its failure is one of a lookup."""
-    by_name = (
-        red.target is not None and any(map(str.isalpha, red.target.address)) and "." in red.target.address
-    )
-    return by_name and red.failure in (
+    return looks_up(red) and red.failure in (
         Failure.NO_DNS,
         Failure.NAME_UNKNOWN,
         Failure.WRONG_ADDRESS,

@@ -27,7 +27,8 @@ def find(scene: Scene) -> Iterator[Cause]:
         strange = [one for one in behind if one.ip not in {pod.ip for pod in selected}]
         for name in dict.fromkeys(one.slice for one in strange):
             yield from _strangers(scene, service, [one for one in strange if one.slice == name], ids)
-        if not selected and not (key == SERVICE and _undeployed(scene)):
+        undeployed = key == SERVICE and not scene.view.snapshot.dns_pods  # which is a cause of its own
+        if not selected and not undeployed:
             chosen = ",".join(f"{label}={value}" for label, value in service.selector.items())
             yield Cause(
                 "selector_empty",
@@ -37,11 +38,6 @@ def find(scene: Scene) -> Iterator[Cause]:
                 look=f"kubectl -n {service.namespace} get pods --show-labels",
                 mend=remade(scene),
             )
-
-
-def _undeployed(scene: Scene) -> bool:
-    """Whether no Pod of the cluster's DNS is there, which is a cause of its own."""
-    return not any(pod.labels.get("k8s-app") == "kube-dns" for pod in scene.view.snapshot.pods)
 
 
 def _strangers(

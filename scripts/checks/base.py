@@ -87,6 +87,11 @@ class Step:
         return (*(Sent(self.place, request) for request in self.work.requests), *self.work.elsewhere)
 
     @property
+    def places(self) -> frozenset[Place]:
+        """Its source, and all other places from which requests are sent."""
+        return frozenset((self.place, *(place for place, _ in self.work.elsewhere)))
+
+    @property
     def command(self) -> str:
         """What a person types to do the same by hand."""
         for place, request in self.sent[:1]:

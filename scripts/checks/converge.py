@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from scripts.checks.base import Observation, Stage
+from scripts.checks.delays import impossible, millis
 from scripts.checks.membership import Joining, listed, member, spare_of
 from scripts.checks.verdict import Failure, Finding, failed, inconclusive, passed
 from scripts.evidence.snapshot import PodInfo
@@ -90,9 +91,8 @@ class Converge(Joining):
         wrong = facts.last_wrong_answer_after_ms
         delays = [*facts.rule_there_after_ms.values(), *facts.rule_gone_after_ms.values()]
         delays += [facts.first_answer_after_ms, *([] if wrong is None else [wrong])]
-        if not seen.view.clocks and (min(delays) < 0 or max(delays) > 1000 * 2 * TIMEOUTS.follow):
-            between = f"{min(delays)} ms to {max(delays)} ms"
-            return inconclusive(Failure.NO_EVIDENCE, f"the delays ({between}) are impossible: a clock jumped")
+        if not seen.view.clocks and (jumped := impossible(delays, 2 * TIMEOUTS.follow)):
+            return jumped
         silent = {node.name for node in seen.view.snapshot.nodes} - {*facts.rule_there_after_ms}
         if silent:
             why = f"no rules were watched on {', '.join(sorted(silent))}"
@@ -137,10 +137,10 @@ class Converge(Joining):
         right = [int(ended) for _, ended, who in answers if who == pod.name]
         return Delays(
             who,
-            {node: _ms(times[1], joined) for node, times in times_by_node.items()},
-            _ms(min(right), joined),
-            {node: _ms(times[2], left) for node, times in times_by_node.items()},
-            _ms(max(wrong), left) if wrong else None,
+            {node: millis(times[1], joined) for node, times in times_by_node.items()},
+            millis(min(right), joined),
+            {node: millis(times[2], left) for node, times in times_by_node.items()},
+            millis(max(wrong), left) if wrong else None,
             len(answers),
         )
 
@@ -155,7 +155,3 @@ def _all(
 
 def _times(printed: bytes) -> list[int]:
     return [int(line.split()[0]) for line in printed.decode().splitlines()]
-
-
-def _ms(at: int, since: int) -> float:
-    return round((at - since) / 1e6, 1)

@@ -16,8 +16,9 @@ from functools import partial
 from typing import Any
 
 from scripts.checks.base import Observation, Scenario, Stage, Work
+from scripts.checks.delays import impossible, millis
 from scripts.checks.peers import Target
-from scripts.checks.verdict import Failure, Finding, failed, inconclusive, passed
+from scripts.checks.verdict import Failure, Finding, failed, passed
 from scripts.evidence.policyengine import engine
 from scripts.evidence.view import View
 from scripts.transport import background
@@ -89,8 +90,8 @@ class Enforced(Scenario):
         """Asks while the policy is open, and after it is as it was."""
         if not engine(stage.view):
             return Observation(stage.step, stage.view)
-        path = f"/apis/networking.k8s.io/v1/namespaces/{stage.view.namespace(self.lab)}"
-        path = f"{path}/networkpolicies/{self.policy}"
+        namespace = stage.view.namespace(self.lab)
+        path = f"/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies/{self.policy}"
         targets = {pod.node: pod.ip for pod in reversed(stage.view.pods(self.lab, self.workload))}
         with ThreadPoolExecutor(len(targets)) as threads:
 
@@ -137,9 +138,8 @@ class Enforced(Scenario):
         if seen.view.clocks:
             return passed(f"{who} followed both changes; no delay is told: {seen.view.clocks}")
         every = [one.after_ms for one in (*facts.opened.values(), *facts.closed.values())]
-        if min(every) < 0 or max(every) > 1000 * TIMEOUTS.follow:
-            between = f"{min(every)} ms to {max(every)} ms"
-            return inconclusive(Failure.NO_EVIDENCE, f"the delays ({between}) are impossible: a clock jumped")
+        if jumped := impossible(every, TIMEOUTS.follow):
+            return jumped
         return passed(
             f"{who} let the client in {_told(facts.opened)} and denied it {_told(facts.closed)} "
             f"({facts.attempts} connections)"
@@ -156,11 +156,11 @@ def within(attempts: Attempts, since: int, until: int | None = None) -> Attempts
 
 
 def change(attempts: Attempts, answered: bool, since: int) -> Change:
-    """When the outcome became the new one, for good."""
+    """When the outcome became the new one, for good; not before the last attempt if that had the old one."""
     last_old = max((n for n, one in enumerate(attempts) if one[1] is not answered), default=-1)
-    begun = attempts[last_old + 1][0]
+    begun, _ = attempts[min(last_old + 1, len(attempts) - 1)]
     astray = sum(one[1] is answered for one in attempts[: last_old + 1])
-    return Change(round((begun - since) / 1e6, 1), astray)
+    return Change(millis(begun, since), astray)
 
 
 def _attempts(printed: bytes) -> Attempts:

@@ -58,28 +58,30 @@ class Mesh(Check):
 
     def judge(self, seen: Observation) -> Finding:
         """The worst of all ways, and how many are not as expected."""
-        found = [(way, self._one(way)) for way in _ways(seen)]
-        bad = [one for one in found if one[1].verdict is not Verdict.PASSED]
+        found = self._judged(seen)
+        if not found:
+            return inconclusive(Failure.NO_EVIDENCE, "no way between two nodes was asked")
+        worst, way = _worst(found)
+        bad = sum(finding.verdict is not Verdict.PASSED for finding, _ in found)
         if not bad:
-            nodes = {way.step.place.node for way, _ in found}
-            return passed(f"{len(found)} ways between {len(nodes)} nodes") if found else _nothing()
-        worst = combined(finding for _, finding in bad)
-        way = next(way for way, finding in bad if finding is worst)
-        return replace(
-            worst, why=f"{len(bad)} of {len(found)} ways are not so, first {_named(way)}: {worst.why}"
-        )
+            nodes = {way.step.place.node for _, way in found}
+            return passed(f"{len(found)} ways between {len(nodes)} nodes")
+        why = f"{bad} of {len(found)} ways are not so, first {_named(way)}: {worst.why}"
+        return replace(worst, why=why)
 
     def example(self, seen: Observation) -> Step:
-        """The first way that is not as expected."""
-        bad = (way.step for way in _ways(seen) if self._one(way).verdict is not Verdict.PASSED)
-        return next(bad, seen.step)
+        """The way that the verdict names."""
+        found = self._judged(seen)
+        return _worst(found)[1].step if found else seen.step
 
-    def _one(self, way: Observation) -> Finding:
-        return combined(each.judge(way) for each in self.expect)
+    def _judged(self, seen: Observation) -> list[tuple[Finding, Observation]]:
+        return [(combined(each.judge(way) for each in self.expect), way) for way in _ways(seen)]
 
 
-def _nothing() -> Finding:
-    return inconclusive(Failure.NO_EVIDENCE, "no way between two nodes was asked")
+def _worst(found: list[tuple[Finding, Observation]]) -> tuple[Finding, Observation]:
+    """The first of the worst, as ``combined`` has it."""
+    worst = combined(finding for finding, _ in found)
+    return next(one for one in found if one[0] == worst)
 
 
 def _clients(view: View) -> list[PodInfo]:

@@ -136,8 +136,12 @@ def commands(clients: Iterable[str], rules_only: bool = False) -> dict[str, list
 FEW = 64
 """Clients whose connections are each listed alone; of more, one listing of the whole table is searched."""
 LISTING = ["conntrack", "-L", "-p", "tcp", "-o", "extended"]
-SEARCHED = 'exec 4>&1; code=$({ { "$@"; echo $? >&3; } | grep -F -e "$sought" >&4; } 3>&1); exit "$code"'
-"""Prints the lines with one of the texts in ``$sought``; the exit code is that of the program."""
+SEARCHED = """\
+sought=$1; shift; exec 4>&1
+code=$({ { "$@"; echo $? >&3; } | grep -F -e "$sought" >&4; } 3>&1)
+exit "$code"
+"""
+"""Prints a program's lines with one of some texts (a line each); the exit code is the program's."""
 
 
 def connections(clients: Iterable[str]) -> dict[str, list[str]]:
@@ -145,7 +149,7 @@ def connections(clients: Iterable[str]) -> dict[str, list[str]]:
     clients = sorted(clients)
     if len(clients) > FEW:
         sought = "\n".join(f"src={ip} " for ip in clients)
-        return {"conntrack/many": ["sh", "-c", f"sought=$1; shift; {SEARCHED}", "sh", sought, *LISTING]}
+        return {"conntrack/many": ["sh", "-c", SEARCHED, "sh", sought, *LISTING]}
     return {f"conntrack/{ip}": [*LISTING, "-s", ip] for ip in clients}
 
 

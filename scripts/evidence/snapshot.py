@@ -162,6 +162,11 @@ class Snapshot:
         return {ip: (kind, key) for kind, of in kinds.items() for key, ips in of.items() for ip in ips}
 
     @property
+    def dns_pods(self) -> list[PodInfo]:
+        """The Pods of the cluster's DNS, by the label that every distribution gives them."""
+        return [pod for pod in self.pods if pod.labels.get("k8s-app") == "kube-dns"]
+
+    @property
     def boots(self) -> frozenset[str]:
         """The kernels that the nodes run on, as far as they are told: of one there is one clock."""
         return frozenset(node.boot for node in self.nodes if node.boot)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from ipaddress import IPv4Network
 
-from scripts.evidence.snapshot import PodInfo
-from scripts.evidence.view import View
 from scripts.fault._acts import make
 from scripts.fault._base import Act, Site
 
@@ -30,11 +28,6 @@ def extra_slice(site: Site, lab: str, service: str, name: str, ip: str, port: in
             "ports": [{"name": of.name, "port": port, "protocol": "TCP"}],
         },
     )
-
-
-def dns_pods(view: View) -> list[PodInfo]:
-    """The Pods of the cluster's DNS."""
-    return [pod for pod in view.snapshot.pods if pod.labels.get("k8s-app") == "kube-dns"]
 
 
 def unused(site: Site, worker: int, count: int = 1) -> list[str]:

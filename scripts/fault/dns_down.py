@@ -3,16 +3,15 @@
 from scripts.evidence.view import View
 from scripts.fault._acts import NOWHERE, image
 from scripts.fault._base import Act, Fault, Site
-from scripts.fault._objects import dns_pods
 
 
 def _acts(site: Site) -> list[Act]:
     """Another image ends their containers where they are; new Pods might come up on other nodes."""
-    return [image(site, "kube-system", pod.name, "coredns", NOWHERE) for pod in dns_pods(site.view)]
+    return [image(site, "kube-system", pod.name, "coredns", NOWHERE) for pod in site.view.snapshot.dns_pods]
 
 
 def _felt(view: View) -> bool:
-    return not any(pod.ready for pod in dns_pods(view))
+    return not any(pod.ready for pod in view.snapshot.dns_pods)
 
 
 FAULT = Fault(

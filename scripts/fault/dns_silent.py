@@ -2,11 +2,10 @@
 
 from scripts.fault._acts import signal
 from scripts.fault._base import Act, Fault, Site
-from scripts.fault._objects import dns_pods
 
 
 def _acts(site: Site) -> list[Act]:
-    return [signal(node, "coredns") for node in sorted({pod.node for pod in dns_pods(site.view)})]
+    return [signal(node, "coredns") for node in sorted({pod.node for pod in site.view.snapshot.dns_pods})]
 
 
 FAULT = Fault(

@@ -2,11 +2,11 @@
 
 from scripts.fault._acts import rule
 from scripts.fault._base import Act, Fault, Site
-from scripts.fault._objects import dns_pods, extra_slice
+from scripts.fault._objects import extra_slice
 
 
 def _acts(site: Site) -> list[Act]:
-    servers = dns_pods(site.view)
+    servers = site.view.snapshot.dns_pods
     rest = "-p tcp --sport 6443 -j DROP"
     deaf = [rule(site, pod.node, "POSTROUTING", f"-d {pod.ip} {rest}", "mangle") for pod in servers]
     spare = site.pod("pod-to-service", "spare")

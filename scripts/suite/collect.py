@@ -43,11 +43,11 @@ def clients_of(steps: Iterable[Step], answers: Iterable[curl.Answer]) -> set[str
     return clients
 
 
-def starts_of(steps: Iterable[Step], view: View) -> set[str]:
+def starts_of(steps: Sequence[Step], view: View) -> set[str]:
     """The addresses from which these steps will open connections, as far as that is known in advance."""
-    steps, world = [*steps], view.outside
+    world = view.outside
     of = {world.outside: world.outside_ip, world.near: world.near_ip} if world else {}
-    places = {step.place for step in steps} | {place for step in steps for place, _ in step.work.elsewhere}
+    places = {place for step in steps for place in step.places}
     return clients_of(steps, ()) | ({place.ip or of.get(place.container, "") for place in places} - {""})
 
 
@@ -59,7 +59,7 @@ class Followed:
     passages: tuple[Passage, ...] = ()
 
 
-def openers_of(steps: Iterable[Step], view: View) -> Marked:
+def openers_of(steps: Sequence[Step], view: View) -> Marked:
     """Whose SYNs are marked to follow these steps: their sources', proxies', nodes' and the gateway's."""
     gateway = {view.outside.gateway_ip, view.outside.gateway_outside_ip} if view.outside else set[str]()
     nodes = {node.ip for node in view.snapshot.nodes}
@@ -121,7 +121,7 @@ def _endpoints_changed(session: Session, step: Step, lab: str, service: str) -> 
 
 def _uids(session: Session, step: Step) -> set[str]:
     """The uid of every Pod that takes part in a step: its source, its target, and the Service's endpoints."""
-    target, found = step.work.target, {step.place.uid, *(place.uid for place, _ in step.work.elsewhere)}
+    target, found = step.work.target, {place.uid for place in step.places}
     if target and target.pod:
         found.add(target.pod.uid)
     if target and target.service:

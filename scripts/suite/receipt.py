@@ -12,12 +12,14 @@ from scripts.runs.document import HopRecord, ReceiptRecord, TraceRecord
 from scripts.suite.hoprules import with_rules
 
 MOST = 200
-"""Answers that a receipt keeps, those that failed first."""
+"""Answers that a receipt keeps; of more than these, those that failed come first."""
 
 
 def receipt_of(seen: Observation) -> ReceiptRecord:
     """The receipt of an observation; a view that should be there and is not leaves a gap."""
-    seen = replace(seen, answers=tuple(sorted(seen.answers, key=lambda one: not one.exitcode)[:MOST]))
+    if len(seen.answers) > MOST:
+        kept = sorted(seen.answers, key=lambda one: not one.exitcode)[:MOST]
+        seen = replace(seen, answers=tuple(kept))
     gaps = {}
     if seen.view.blind:
         gaps["kernel"] = f"no kernel is looked at ({seen.view.blind})"
@@ -75,10 +77,8 @@ def _trace(seen: Observation) -> TraceRecord:
 
 
 def _nodes(seen: Observation) -> list[str]:
-    place, elsewhere = seen.step.place, {place.node for place, _ in seen.step.work.elsewhere}
-    if elsewhere:
-        return sorted(elsewhere)
-    return [place.node] if place.node else [node.name for node in seen.view.snapshot.workers]
+    nodes = {place.node for place in seen.step.places} - {""}
+    return sorted(nodes) or [node.name for node in seen.view.snapshot.workers]
 
 
 def _tracked(seen: Observation) -> list[str]:

@@ -110,8 +110,7 @@ def _nodes(step: Step, view: View) -> set[str]:
     if work.traced or work.table or (target and target.proxy) or isinstance(step.probe.check, Scenario):
         return {node.name for node in nodes}
     node_by_ip = {pod.ip: pod.node for pod in view.snapshot.pods} | {node.ip: node.name for node in nodes}
-    found = {step.place.node, *(command.place.node for command in work.commands)}
-    found |= {place.node for place, _ in work.elsewhere}
+    found = {place.node for place in (*step.places, *(command.place for command in work.commands))}
     found |= {node_by_ip.get(ip, "") for ip in (*work.clients, *(target.ips if target else ()))}
     for key in _services(step, view):
         found |= _endpoint_nodes(key, step, view)

@@ -83,6 +83,13 @@ def test_the_bad_way_is_the_one_that_is_asked_by_hand_and_asked_again() -> None:
     assert asked.count("client-b/client curl") == 2 and asked.count("client-a/client curl") == 1
 
 
+def test_what_is_asked_again_is_the_way_that_is_named_not_one_before_it_that_is_only_open() -> None:
+    made = World(Lies(silent={CLIENT_A}, untracked=True))
+    (record,) = run([pair_of(ID)], atlas.view(), made, made)
+    assert "2 of 2 ways are not so, first from worker-b to worker-a" in (record.why or "")
+    assert made.execs.count("client-b/client curl") == 2 and made.execs.count("client-a/client curl") == 1
+
+
 @pytest.mark.parametrize("workers", [3, 10])
 def test_every_node_asks_every_other_in_one_exec_a_node(workers: int) -> None:
     view = grown(workers)

@@ -123,6 +123,11 @@ OLD_UNTIL_30 = [(10 * MS, False), (20 * MS, True), (30 * MS, False), (40 * MS, T
 def test_a_change_is_followed_from_the_first_attempt_on_that_nothing_contradicts() -> None:
     assert change(OLD_UNTIL_30, True, 5 * MS) == Change(35.0, astray=1)
     assert change(OLD_UNTIL_30[3:], True, 5 * MS) == Change(35.0)
+    once_more = [
+        *OLD_UNTIL_30,
+        (60 * MS, False),
+    ]  # the old outcome, after the node was taken to have followed
+    assert change(once_more, True, 5 * MS) == Change(55.0, astray=3)
     assert within(OLD_UNTIL_30, 20 * MS, 40 * MS) == OLD_UNTIL_30[1:3]
 
 
