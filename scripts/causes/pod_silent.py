@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from scripts.causes.commands import remade
 from scripts.causes.scene import Cause, Scene, Try
 from scripts.causes.told import flooded
-from scripts.evidence.trace import Trace
 
 
 def find(scene: Scene) -> Iterator[Cause]:
@@ -19,7 +18,7 @@ def find(scene: Scene) -> Iterator[Cause]:
     for red in scene.reds:
         for one in red.failing:
             if (ip := _entered(one)) and not any(one.ends):
-                said = _said(one.trace)
+                said = _said(one)
                 seen.setdefault((ip, said), set()).add(red.id)
     for (ip, said), ids in seen.items():
         pod = next((pod for pod in scene.view.snapshot.pods if pod.ip == ip), None)
@@ -56,8 +55,9 @@ def _entered(one: Try) -> str:
     return ip if trace.answer == "" or (trace.answer == "SYN ACK" and one.connected) else ""
 
 
-def _said(trace: Trace) -> str:
-    """What came out of it."""
-    if trace.answer == "SYN ACK":
+def _said(one: Try) -> str:
+    """What came out of it: who asked a proxy knows nothing of the connection that the proxy opened."""
+    direct = all(hop.leg == 1 for hop in one.trace.hops)
+    if one.trace.answer == "SYN ACK" or (direct and one.connected):
         return "its kernel accepted the connection, and its program sent no answer"
-    return "not even the connection was accepted or refused"
+    return "not even the connection was accepted or refused" if direct else "nothing came out of it"
