@@ -17,7 +17,6 @@ from typing import Any
 
 from scripts.checks.base import Observation, Scenario, Stage, Work
 from scripts.checks.delays import impossible, millis
-from scripts.checks.peers import Target
 from scripts.checks.verdict import Failure, Finding, failed, passed
 from scripts.evidence.policyengine import engine
 from scripts.evidence.view import View
@@ -82,9 +81,9 @@ class Enforced(Scenario):
         return "every node follows, and the time to enforce is told, or nothing here enforces it"
 
     def work(self, probe: str, place: Place, view: View) -> Work:
-        """The requests are sent by the scenario."""
-        pods = view.pods(self.lab, self.workload)
-        return Work(target=Target(pods[0].ip, self.port, (pods[0].ip,), pod=pods[0], lab=self.lab))
+        """The requests are sent by the scenario; none is replayed, for afterwards they are to be denied."""
+        view.pods(self.lab, self.workload)
+        return Work()
 
     def play(self, stage: Stage) -> Observation:
         """Asks while the policy is open, and after it is as it was."""

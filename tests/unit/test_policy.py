@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from labs import probes_of
-from scripts.checks.base import Observation
+from scripts.checks.base import Observation, Work
 from scripts.checks.enforcement import Change, Followed, change, within
 from scripts.checks.verdict import Failure, Finding
 from scripts.clusters.features import features_of
@@ -125,10 +125,15 @@ def test_a_change_is_followed_from_the_first_attempt_on_that_nothing_contradicts
     assert change(OLD_UNTIL_30[3:], True, 5 * MS) == Change(35.0)
     once_more = [
         *OLD_UNTIL_30,
-        (60 * MS, False),
-    ]  # the old outcome, after the node was taken to have followed
+        (60 * MS, False),  # the old outcome, after the node was taken to have followed
+    ]
     assert change(once_more, True, 5 * MS) == Change(55.0, astray=3)
     assert within(OLD_UNTIL_30, 20 * MS, 40 * MS) == OLD_UNTIL_30[1:3]
+
+
+def test_what_is_to_be_denied_again_afterwards_is_never_replayed() -> None:
+    """It would be denied, as it should, and the rule or the policy that denies it called the cause."""
+    assert step_of("K8-follows").work == Work()
 
 
 def test_the_time_to_enforce_is_told_by_node_and_a_jumping_clock_tells_nothing() -> None:
