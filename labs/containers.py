@@ -144,13 +144,15 @@ def spread(labels: Mapping[str, str]) -> v1.TopologySpreadConstraintArgs:
     """Pods with ``labels`` on as many nodes as may run them, so that paths within and across nodes exist.
 
     Taints are honoured: a control plane that takes no Pods would count as an empty node otherwise,
-    and the third Pod on two workers would never be scheduled.
+    and the third Pod on two workers would never be scheduled. Only the Pods of one revision count: those
+    that are about to end would else let all new ones come to one node.
     """
     return v1.TopologySpreadConstraintArgs(
         max_skew=1,
         topology_key=HOSTNAME,
         when_unsatisfiable="DoNotSchedule",
         node_taints_policy="Honor",
+        match_label_keys=["pod-template-hash"],
         label_selector=meta.LabelSelectorArgs(match_labels={**labels}),
     )
 

@@ -29,6 +29,8 @@ NETWORKING: dict[str, type] = {
     **{"ipFamily": str, "apiServerPort": int, "apiServerAddress": str, "podSubnet": str},
     **{"serviceSubnet": str, "disableDefaultCNI": bool, "kubeProxyMode": str, "dnsSearch": list},
 }
+FAMILIES = {"ipv4": [4], "dual": [4, 6]}
+"""By ``ipFamily``: the versions of IP of which a cluster has a range for Pods and one for Services."""
 ROLES = ("control-plane", "worker")
 WORDS = {str: "a text", int: "a number", bool: "true or false", list: "a list", dict: "a mapping"}
 
@@ -49,6 +51,11 @@ def _faults(config: Mapping[str, Any]) -> Iterator[str]:
     for name in ("podSubnet", "serviceSubnet"):
         if not _is_range(written := networking.get(name, "")):
             yield f"`networking.{name}` is {written!r}: write an address range, such as 10.244.0.0/16"
+        elif _versions(written) != (wanted := FAMILIES.get(networking.get("ipFamily", "ipv4"))):
+            if wanted is None:
+                yield f"`networking.ipFamily` is {networking['ipFamily']!r}: write {' or '.join(FAMILIES)}"
+            few = "an IPv4 range, or `ipFamily: dual`" if wanted == [4] else "an IPv4 and an IPv6 range"
+            yield f"`networking.{name}` is {written!r}: write {few}"
     for number, node in enumerate(nodes):
         if not isinstance(node, dict):
             yield f"`nodes` holds {node!r}: write each node as `- role: worker`"
@@ -71,6 +78,10 @@ def _strange(place: str, given: Mapping[Any, Any], known: Mapping[str, type]) ->
 def _is_range(written: object) -> bool:
     """Whether it is one or, for two families, several ranges separated by commas."""
     try:
-        return bool([ipaddress.ip_network(one.strip()) for one in str(written).split(",")])
+        return bool(_versions(written))
     except ValueError:
         return False
+
+
+def _versions(written: object) -> list[int]:
+    return sorted(ipaddress.ip_network(one.strip()).version for one in str(written).split(","))

@@ -118,14 +118,14 @@ class Profile:
         return str(self.config.get("name", self.stack))
 
     @property
-    def pod_subnet(self) -> str:
-        """The range of all Pod IPs (CIDR)."""
-        return str(self.config["networking"]["podSubnet"])
+    def pod_ranges(self) -> dict[int, str]:
+        """The ranges of all Pod IPs (CIDR) by family, 4 or 6."""
+        return _by_family(self.config["networking"]["podSubnet"])
 
     @property
-    def service_subnet(self) -> str:
-        """The range of all clusterIPs (CIDR)."""
-        return str(self.config["networking"]["serviceSubnet"])
+    def service_ranges(self) -> dict[int, str]:
+        """The ranges of all clusterIPs (CIDR) by family, 4 or 6."""
+        return _by_family(self.config["networking"]["serviceSubnet"])
 
     @property
     def policy_engine(self) -> str:
@@ -151,6 +151,14 @@ class Profile:
     def network(self) -> str:
         """The Docker network of the cluster: its own, so that the fence closes nobody else's."""
         return self.cluster
+
+    @property
+    def network_range(self) -> str:
+        """The IPv6 range of that network (CIDR), the cluster's own (RFC 4193); empty for IPv4 alone."""
+        if 6 not in self.pod_ranges:
+            return ""
+        own = hashlib.sha256(self.cluster.encode()).hexdigest()
+        return f"fd{own[:2]}:{own[2:6]}:{own[6:10]}::/64"
 
     @property
     def bridge(self) -> str:
@@ -298,3 +306,9 @@ def _mapping(file: Path, empty: bool = False) -> dict[str, Any]:
 
 def _shown(file: Path) -> str:
     return f"stacks/{file.name}"
+
+
+def _by_family(written: str) -> dict[int, str]:
+    """Ranges that commas separate, by the version of IP."""
+    ranges = [one.strip() for one in str(written).split(",")]
+    return {ipaddress.ip_network(one).version: one for one in ranges}

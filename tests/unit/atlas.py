@@ -11,6 +11,8 @@ from scripts.evidence.world import OutsideWorld
 
 CLUSTER_IP, BALANCER_IP, INGRESS_IP, GATEWAY_IP = "10.96.0.80", "172.18.0.6", "172.18.0.7", "172.18.0.8"
 NODES = {"control": "172.18.0.4", "worker-a": "172.18.0.2", "worker-b": "172.18.0.3"}
+NOT_HERE = frozenset({"K8-follows"})
+"""The probes that it has nobody for: no engine enforces NetworkPolicies there."""
 CIDRS = {"control": "10.244.0.0/24", "worker-a": "10.244.1.0/24", "worker-b": "10.244.2.0/24"}
 CONTROL_PLANE_TAINT = {"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}
 BRIDGES = {node: cidr.replace(".0/24", ".1") for node, cidr in CIDRS.items()}

@@ -27,7 +27,7 @@ def host_table(argv: Sequence[str], lies: Lies) -> tuple[str, int]:
 
 def node_table(node: str, lies: Lies) -> str:
     """``iptables -S`` of a node."""
-    rules = fence.node_rules(KIND.pod_subnet, KIND.service_subnet, [*CIDRS.values()])
+    rules = fence.node_rules(KIND.pod_ranges[4], KIND.service_ranges[4], [*CIDRS.values()])
     jump = [] if node in lies.unfenced else [f"-A FORWARD {fence.JUMP}"]
     other = '-A FORWARD -m comment --comment "kubernetes forwarding rules" -j KUBE-FORWARD'
     lines = ["-P INPUT ACCEPT", "-P FORWARD ACCEPT", f"-N {fence.CHAIN}", *jump, other]

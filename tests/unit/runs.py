@@ -101,7 +101,7 @@ def pair_of(id: str) -> tuple[str, Probe]:
     return next((lab, probe) for lab, probe in EVERY if probe.id == id)
 
 
-def step_of(id: str) -> Step:
-    """A probe's step in the honest cluster."""
-    (step,) = plan_of([pair_of(id)], atlas.view()).steps
+def step_of(id: str, view: View | None = None) -> Step:
+    """A probe's step in the honest cluster, or in another one."""
+    (step,) = plan_of([pair_of(id)], view or atlas.view()).steps
     return step

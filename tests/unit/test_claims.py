@@ -23,7 +23,7 @@ def test_claims_that_are_refuted_say_what_is_true_instead() -> None:
     assert {ends[id].verdict for id in REFUTED} == {ClaimVerdict.REFUTED}
     assert "every node of the cluster can" in (ends["E5"].told or "")
     assert "source-NATed here too" in (ends["E3"].told or "")
-    assert all(ends[id].told is None for id in ends if id not in REFUTED)
+    assert {id for id in ends if ends[id].told} == REFUTED | {"K8"}, "nobody enforces policies there"
 
 
 def test_a_finished_run_tells_its_claims() -> None:

@@ -27,6 +27,24 @@ def test_it_rejects_service_addresses_and_pod_addresses_of_no_node() -> None:
     ]
 
 
+def test_a_cluster_of_two_families_has_a_fence_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else what goes out by IPv6 would go out."""
+    has: list[tuple[str, str]] = []
+    ranges = {"podCIDRs": ["10.244.1.0/24", "fd00:10:244:1::/64"]}
+    items = {"items": [{"metadata": {"name": "a"}, "spec": ranges}]}
+    monkeypatch.setattr(fence, "kubectl", lambda *_: json.dumps(items))
+    monkeypatch.setattr(fence, "run", lambda argv, **_: subprocess.CompletedProcess(argv, 0, "", ""))
+    monkeypatch.setattr(fence, "docker", lambda *argv, stdin: has.append((argv[3], stdin)))
+    monkeypatch.setattr(fence, "host_closed", lambda _: True)
+    monkeypatch.setattr(fence, "close_host", lambda *_: None)
+    fence.mend_fence(Profile("kind-dual"), ["a"], "agent:1")
+    assert [program for program, _ in has] == ["iptables-restore", "ip6tables-restore"]
+    four, six = (text for _, text in has)
+    assert "fd00" not in four and "-d 10.244.1.0/24 -j RETURN" in four
+    assert "-d fd00:10:244:1::/64 -j RETURN" in six and "10.244" not in six
+    assert "-d fd00:10:96::/112 -j REJECT --reject-with icmp6-adm-prohibited" in six
+
+
 @pytest.mark.parametrize("jumps", [True, False])
 def test_its_program_fills_the_chain_anew_and_jumps_there_once(jumps: bool) -> None:
     jump = [] if jumps else [f"-I FORWARD 1 -o eth0 -j {fence.CHAIN}"]
@@ -47,7 +65,7 @@ def test_it_waits_for_the_range_of_every_node(
 
 
 def node(name: str, cidr: str) -> dict[str, Any]:
-    return {"metadata": {"name": name}, "spec": {"podCIDR": cidr}}
+    return {"metadata": {"name": name}, "spec": {"podCIDRs": [cidr] if cidr else []}}
 
 
 def test_the_dns_asks_nobody_outside() -> None:

@@ -15,7 +15,7 @@ from tests.unit.lies import Lies
 from tests.unit.runs import F, I, S, finding
 
 RULES = [line.strip() for line in host_table(KIND).splitlines() if " reject " in line]
-REJECTS = [rule for rule in node_rules(KIND.pod_subnet, KIND.service_subnet, []) if "REJECT" in rule]
+REJECTS = [rule for rule in node_rules(KIND.pod_ranges[4], KIND.service_ranges[4], []) if "REJECT" in rule]
 NODES = {*atlas.NODES}
 REFUSED = "Connection refused\n"
 

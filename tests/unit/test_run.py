@@ -29,7 +29,7 @@ from tests.unit.world import World
 
 IN_TURN = ["S1", "S3", "S5", "S7-hangs", "S7-ready"]
 """Scenarios of one lab that change what the others look at."""
-ALONE = [*IN_TURN, "I11", "K4-replaced", "K5-gone", "K7", "K8-follows"]
+ALONE = [*IN_TURN, "I11", "K4-replaced", "K5-gone", "K7"]
 
 
 def told(made: World, ids: str = "") -> list[events.Event]:

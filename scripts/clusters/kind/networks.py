@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import re
 from dataclasses import dataclass
 
 from scripts.build.contenthash import text_hash
@@ -97,8 +96,8 @@ def ensure_network(profile: Profile, name: str, bridge: str, *more: str) -> Netw
 def check_ranges(profile: Profile, network: Network) -> None:
     """Raises PodpathError where the range that Docker gave the nodes is also that of Pods or Services."""
     given = ipaddress.ip_network(network.ipv4)
-    for name, ranges in (("podSubnet", profile.pod_subnet), ("serviceSubnet", profile.service_subnet)):
-        for one in map(ipaddress.ip_network, re.split(r",\s*", ranges)):
+    for name, ranges in (("podSubnet", profile.pod_ranges), ("serviceSubnet", profile.service_ranges)):
+        for one in map(ipaddress.ip_network, ranges.values()):
             if one.overlaps(given):
                 raise PodpathError(
                     f"Docker gave the network {network.name} the range {given}, which overlaps the {name} "
@@ -157,7 +156,7 @@ def _empty(name: str) -> None:
 def _options(bridge: str) -> list[str]:
     options = {f"{OPTION}.name": bridge}
     if engine_facts().protects_containers:
-        options[f"{OPTION}.gateway_mode_ipv4"] = "nat-unprotected"
+        options |= {f"{OPTION}.gateway_mode_ipv{family}": "nat-unprotected" for family in (4, 6)}
     mtu = docker("network", "inspect", "--format", f'{{{{index .Options "{MTU}"}}}}', "bridge", check=False)
     if mtu.isdigit():  # what daemon.json gives to the default network only, as kind does
         options[MTU] = mtu

@@ -179,7 +179,8 @@ def _create(
     profile: Profile, image: str, workloads: Mapping[str, str], meanwhile: Callable[[], object]
 ) -> None:
     with step(f"create cluster {profile.cluster} (kind, {len(profile.config['nodes'])} nodes)"):
-        check_ranges(profile, ensure_network(profile, profile.network, profile.bridge))
+        also = ["--ipv6", "--subnet", profile.network_range] if profile.network_range else []
+        check_ranges(profile, ensure_network(profile, profile.network, profile.bridge, *also))
         check_traffic(profile, workloads["nginx"])
         _run_kind(profile, image)
     nodes = nodes_of(profile.cluster)
