@@ -36,8 +36,13 @@ def probes_of(lab: str) -> tuple[Probe, ...]:
 
 
 @cache
-def every_probe() -> tuple[tuple[str, Probe], ...]:
-    """All probes, each with its lab; their sentences tell the labs apart."""
-    from scripts.checks.alike import told_apart
+def every_probe(dual: bool = False) -> tuple[tuple[str, Probe], ...]:
+    """All probes, each with its lab; their sentences tell the labs apart.
 
-    return tuple(told_apart((lab, probe) for lab in LABS for probe in probes_of(lab)))
+    ``dual``: for a cluster with IPv4 and IPv6, where what can be asked by both is asked by both.
+    """
+    from scripts.checks.alike import told_apart
+    from scripts.checks.twins import with_twins
+
+    every = tuple(told_apart((lab, probe) for lab in LABS for probe in probes_of(lab)))
+    return tuple(with_twins(every)) if dual else every

@@ -128,13 +128,15 @@ class Lab(pulumi.ComponentResource):
         timeout: int | None = None,
         local: bool = False,
         protocol: str | None = None,
+        dual: bool = False,
     ) -> v1.Service:
         """A Service of ``ports`` (number → name); its ports are exported for the probes.
 
         ``policy`` is its external traffic policy, ``Cluster`` or ``Local``; ``local`` is its internal one.
         ``sticky`` keeps each client at a Pod, for ``timeout`` seconds. Only a load balancer is waited
         for: the Pods are, too, and a provider gives a Service's endpoints ten seconds to settle. Where the
-        terms allow no load balancer it has node ports.
+        terms allow no load balancer it has node ports. ``dual``: it has an address of each family, where the
+        cluster has two.
         """
         if kind == "LoadBalancer" and self.terms.balancer == NONE:
             kind = "NodePort"
@@ -146,6 +148,7 @@ class Lab(pulumi.ComponentResource):
                 type=kind,
                 load_balancer_class=(self.terms.balancer or None) if balanced else None,
                 cluster_ip="None" if headless else None,
+                ip_family_policy="PreferDualStack" if dual and self.terms.dual else None,
                 external_traffic_policy=policy,
                 internal_traffic_policy="Local" if local else None,
                 session_affinity="ClientIP" if sticky else None,

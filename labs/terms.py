@@ -25,6 +25,7 @@ class Terms:
     the class of load balancers (empty: the cluster's own), ``ingress`` and ``gateway`` those of Ingresses and
     Gateways. ``pull_secret`` is a Docker configuration with what nodes need to pull the images, or empty.
     ``linux_only`` keeps Pods to nodes that run Linux. ``alone``: one node alone runs Pods.
+    ``dual``: Services that the labs ask by both families have an address of each.
     """
 
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -35,6 +36,7 @@ class Terms:
     pull_secret: str = field(default="", repr=False)
     linux_only: bool = False
     alone: bool = False
+    dual: bool = False
 
     def placed(self) -> pulumi.ResourceOptions:
         """Options that give every Pod below a component its node selector and its pull secret."""
@@ -70,7 +72,7 @@ class Terms:
 def read_terms(loaded: Mapping[str, Any], root: Path) -> Terms:
     """The terms that ``scripts/up`` wrote down; raises OSError where the pull secret's file is missing."""
     if not loaded["given"]:
-        return Terms(alone=loaded["alone"])
+        return Terms(alone=loaded["alone"], dual=loaded.get("dual", False))
     secret = loaded["pullSecret"]
     return Terms(
         labels=loaded["labels"],
@@ -81,6 +83,7 @@ def read_terms(loaded: Mapping[str, Any], root: Path) -> Terms:
         pull_secret=(root / Path(secret).expanduser()).read_text() if secret else "",
         linux_only=True,
         alone=loaded["alone"],
+        dual=loaded.get("dual", False),
     )
 
 

@@ -24,11 +24,11 @@ class Pitfalls(Lab):
         for name, replicas in (("server", 2), ("lone", 1), ("guarded", 2)):
             self.deployment(name, replicas, serving_pod({"nginx": self._nginx()}))
         port, pods = {80: "nginx"}, {"app": "server"}
-        self.service("server", port, selects=pods)
-        self.service("sticky", port, selects=pods, sticky=True)
-        self.service("brief", port, selects=pods, sticky=True, timeout=1)
-        self.service("near", port, selects=pods, local=True)
-        self.service("lone", port, selects={"app": "lone"}, local=True)
+        self.service("server", port, selects=pods, dual=True)
+        self.service("sticky", port, selects=pods, sticky=True, dual=True)
+        self.service("brief", port, selects=pods, sticky=True, timeout=1, dual=True)
+        self.service("near", port, selects=pods, local=True, dual=True)
+        self.service("lone", port, selects={"app": "lone"}, local=True, dual=True)
         self._datagram()
         self._rolled()
         self._policy()

@@ -40,6 +40,7 @@ class PodToService(Lab):
             selects=frontend.spec.template.metadata.labels,
             labels=frontend.metadata.labels,
             kind="LoadBalancer",
+            dual=True,
         )
         self.stack_outputs = {"frontendIp": service.status.apply(advertised)}
         self._peer()
@@ -85,7 +86,7 @@ class PodToService(Lab):
             ),
             opts=self.gone_with_namespace(),
         )
-        self.service("peer", {80: "nginx"}, selects=labels, headless=True)
+        self.service("peer", {80: "nginx"}, selects=labels, headless=True, dual=True)
         self.exports["pods"]["peer"] = {"selector": "app=peer"}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from scripts.causes.scene import Cause, Red, Scene, agent
+from scripts.ends import ip_of
 
 
 def find(scene: Scene) -> Iterator[Cause]:
@@ -28,6 +29,6 @@ def find(scene: Scene) -> Iterator[Cause]:
 
 def _meets(red: Red, ip: str) -> bool:
     """Whether it asks this address, or is translated to it, or asks from it."""
-    ends = {hop.dst.rpartition(":")[0] for one in red.tries for hop in one.trace.hops}
+    ends = {ip_of(hop.dst) for one in red.tries for hop in one.trace.hops}
     own = red.place.ip if red.place else ""
     return ip in ends or ip == own or (red.target is not None and ip in (red.target.address, *red.target.ips))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from scripts.causes.commands import of_cluster
 from scripts.causes.scene import Cause, Red, Scene, Try
+from scripts.ends import ip_of
 from scripts.evidence.world import GATEWAY
 
 UNANSWERED = ("FAILED", "INCOMPLETE")
@@ -52,7 +53,7 @@ def _wrong(scene: Scene, ids: frozenset[str], ip: str, whose: str) -> tuple[str,
 def _opens(scene: Scene, ip: str) -> bool:
     """Whether a node met a SYN of the load balancer, other than one that asks whether the node is healthy."""
     healthy = {HEALTHZ} | {service["spec"].get("healthCheckNodePort") for service in scene.services}
-    asked = [one.destination for one in scene.passages if one.opens and one.source.rpartition(":")[0] == ip]
+    asked = [one.destination for one in scene.passages if one.opens and ip_of(one.source) == ip]
     return any(int(one.rpartition(":")[2] or 0) not in healthy for one in asked)
 
 

@@ -7,23 +7,25 @@ from collections.abc import Iterator
 from scripts.causes.commands import switch, switched
 from scripts.causes.scene import Cause, Scene
 
-SWITCH = "bridge/bridge-nf-call-iptables"
+SWITCHES = {4: "bridge/bridge-nf-call-iptables", 6: "bridge/bridge-nf-call-ip6tables"}
+"""By the family of addresses."""
 
 
 def find(scene: Scene) -> Iterator[Cause]:
     """Each node with a bridge of Pods whose switch is off (kernel: Documentation/networking/ip-sysctl)."""
+    name = SWITCHES[scene.view.snapshot.family]
     for node, _, state in scene.nodes():
         bridged = any(device.master and device.kind == "veth" for device in state.devices.values())
-        if state.number(SWITCH) == 0 and bridged:
+        if state.number(name) == 0 and bridged:
             yield Cause(
                 kind="bridge_filter_off",
                 what=f"on {node} netfilter does not see what the bridge forwards",
                 node=node,
                 evidence=(
-                    "net.bridge.bridge-nf-call-iptables = 0: an answer between two Pods of one bridge "
+                    f"net.{name.replace('/', '.')} = 0: an answer between two Pods of one bridge "
                     "does not meet the rules that would translate it back",
                 ),
                 explains=scene.ids(red for red in scene.reds if red.node == node and bool(red.service)),
-                look=switch(scene, node, SWITCH),
-                mend=switched(scene, node, SWITCH, 1),
+                look=switch(scene, node, name),
+                mend=switched(scene, node, name, 1),
             )

@@ -21,7 +21,7 @@ def switched(scene: Scene, node: str, name: str, value: int) -> str:
 def listing(scene: Scene, node: str, rule: MetRule) -> str:
     """Shows the chain of a rule."""
     if is_iptables(scene, node, rule):
-        return agent(scene, node, "iptables", "-t", rule.table, "-nvL", rule.chain, "--line-numbers")
+        return agent(scene, node, scene.iptables, "-t", rule.table, "-nvL", rule.chain, "--line-numbers")
     return agent(scene, node, "nft", "-a", "list", "chain", rule.family, rule.table, rule.chain)
 
 
@@ -30,7 +30,7 @@ def removal(scene: Scene, node: str, rule: MetRule) -> str:
     if rule.chain.startswith(KEPT):
         return rewritten(scene, node)
     if is_iptables(scene, node, rule) and rule.number:
-        return agent(scene, node, "iptables", "-t", rule.table, "-D", rule.chain, str(rule.number))
+        return agent(scene, node, scene.iptables, "-t", rule.table, "-D", rule.chain, str(rule.number))
     chain = (rule.family, rule.table, rule.chain)
     return agent(scene, node, "nft", "delete", "rule", *chain, "handle", str(rule.handle))
 
@@ -39,7 +39,7 @@ def is_iptables(scene: Scene, node: str, rule: MetRule) -> bool:
     """Whether iptables knows the rule's table; else it is nft's own."""
     ruleset = scene.state(node).ruleset
     tables = {one.table for one in ruleset.rules} | {table for table, _ in ruleset.policies}
-    return rule.family == "ip" and rule.table in tables
+    return rule.family == ("ip6" if scene.view.snapshot.family == 6 else "ip") and rule.table in tables
 
 
 def remade(scene: Scene) -> str:

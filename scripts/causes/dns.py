@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from scripts.causes.scene import Cause, Red, Scene
 from scripts.causes.told import looks_up
 from scripts.checks.verdict import Failure
+from scripts.ends import ip_of, parted
 from scripts.evidence.dnsask import SERVICE
 from scripts.evidence.snapshot import PodInfo
 
@@ -51,7 +52,7 @@ def _named(red: Red) -> bool:
 def _chained(red: Red, scene: Scene) -> bool:
     """Whether a Pod that asks on its behalf asked the cluster's DNS in the replay."""
     return any(
-        passage.destination.endswith(":53") and passage.source.rpartition(":")[0] in red.askers
+        passage.destination.endswith(":53") and ip_of(passage.source) in red.askers
         for passage in scene.passages
     )
 
@@ -106,7 +107,7 @@ def _cut_off(scene: Scene) -> set[str]:
         ip
         for passage in scene.passages
         if passage.end
-        for ip, _, port in (passage.source.rpartition(":"), passage.destination.rpartition(":"))
+        for ip, port in (parted(passage.source), parted(passage.destination))
         if port == "53"
     }
 

@@ -9,6 +9,7 @@ from scripts.causes.commands import listing, removal
 from scripts.causes.scene import Cause, Red, Scene, name_of, on_node
 from scripts.causes.told import KEPT
 from scripts.checks.verdict import Failure
+from scripts.ends import ip_of
 from scripts.evidence.ruletrace import MetRule
 from scripts.evidence.world import GATEWAY
 
@@ -37,7 +38,7 @@ def _forwarded(scene: Scene, red: Red) -> str:
     ranges = [ipaddress.ip_network(node.pod_cidr) for node in scene.view.snapshot.nodes if node.pod_cidr]
     for one in red.tries:
         for hop in one.trace.hops:
-            ip = hop.dst.rpartition(":")[0]
+            ip = ip_of(hop.dst)
             onward = hop.way == "request" and hop.node == "gateway" and hop.direction == "out"
             if onward and any(ipaddress.ip_address(ip) in net for net in ranges):
                 return ip

@@ -1,4 +1,4 @@
-"""A node does not forward packets: ``ip_forward`` is off, or forwarding is off for an interface."""
+"""A node does not forward packets: forwarding is off for the node, or for an interface."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from collections.abc import Iterator
 from scripts.causes.commands import switch, switched
 from scripts.causes.scene import Cause, Scene, crosses
 
+WHOLE = ("ipv4/ip_forward", "ipv6/conf/all/forwarding")
+"""The switches of a whole node, of which a scene has the one of its family (kernel: ip-sysctl)."""
+
 
 def find(scene: Scene) -> Iterator[Cause]:
     """Each node whose switches say so."""
     for node, _, state in scene.nodes():
         off = [name for name in state.switches if name.endswith("/forwarding") and state.number(name) == 0]
         off = [name for name in off if name.split("/")[2] in state.devices or name.split("/")[2] == "all"]
-        whole = state.number("ipv4/ip_forward") == 0
+        whole = [name for name in WHOLE if state.number(name) == 0]
         used = [
             name for name in off if state.devices.get(name.split("/")[2]) and _carries(name.split("/")[2])
         ]
-        wrong = ["ipv4/ip_forward"] if whole else used
-        for name in wrong:
+        for name in whole or used:
             dotted = "net." + name.replace("/", ".")
             yield Cause(
                 kind="forwarding_off",

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from scripts.causes.scene import Cause, Red, Scene, Try, agent, crosses
 from scripts.causes.told import flooded, looks_up
+from scripts.ends import ip_of
 from scripts.evidence.nodestate import NodeState
 from scripts.evidence.udpask import Echo
 
@@ -66,18 +67,14 @@ def _behind(scene: Scene, node: str) -> frozenset[str]:
     """
     own = scene.view.snapshot.node_ip(node)
     pods = {pod.ip for pod in scene.view.snapshot.pods if pod.node == node and pod.ip != own}
-    opened = {
-        one.source.rpartition(":")[0]
-        for one in scene.passages
-        if one.opens and one.destination.rpartition(":")[0] in pods
-    }
+    opened = {ip_of(one.source) for one in scene.passages if one.opens and ip_of(one.destination) in pods}
 
     def ended(one: Try) -> bool:
         if isinstance(one.answer, Echo):  # its packets are known by the rules that they met
-            met = {end.rpartition(":")[0] for way in one.passages for end in (way.source, way.destination)}
+            met = {ip_of(end) for way in one.passages for end in (way.source, way.destination)}
             return bool(met & pods)
         hop = one.last("reply") or one.last("request")
-        ends = {end.rpartition(":")[0] for end in (hop.src, hop.dst)} if hop else set[str]()
+        ends = {ip_of(end) for end in (hop.src, hop.dst)} if hop else set[str]()
         return hop is not None and hop.node == node and bool(ends & pods)
 
     return scene.ids(
@@ -117,7 +114,7 @@ def _cause(
         if any(at == node and scene.node_of(ip) == node for at, ip in floods(red)):
             return True
         deaf = {ip for ip, at in state.neighbours.items() if at in FAILED}
-        ips = {*(red.target.ips if red.target else ()), *(hop.dst.rpartition(":")[0] for hop in ends)}
+        ips = {*(red.target.ips if red.target else ()), *(ip_of(hop.dst) for hop in ends)}
         mine = red.place.ip if red.place else ""
         unseen = bool(red.failing) and red.node == node and not any(one.trace.hops for one in red.failing)
         return (bool(red.failing) and crosses(red, node) and bool(deaf & (ips | {mine}))) or unseen

@@ -33,7 +33,7 @@ def find(scene: Scene) -> Iterator[Cause]:
                     ),
                 ),
                 explains=scene.ids(red for red in scene.reds if translated(red, node, scene)),
-                look=agent(scene, node, "iptables", "-t", "nat", "-nvL", "PREROUTING"),
+                look=agent(scene, node, scene.iptables, "-t", "nat", "-nvL", "PREROUTING"),
                 mend=rewritten(scene, node),
                 hides=_FOLLOW,
             )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from scripts.causes.commands import of_cluster
 from scripts.causes.scene import Cause, Red, Scene, agent, name_of
+from scripts.ends import ip_of
 from scripts.evidence.ruletrace import MetRule
 from scripts.evidence.trace import Hop
 from scripts.evidence.world import GATEWAY
@@ -14,13 +15,13 @@ from scripts.evidence.world import GATEWAY
 
 def find(scene: Scene) -> Iterator[Cause]:
     """Each node where the replay saw such a packet leave."""
-    ranges = [ipaddress.IPv4Network(node.pod_cidr) for node in scene.view.snapshot.nodes if node.pod_cidr]
+    ranges = [ipaddress.ip_network(node.pod_cidr) for node in scene.view.snapshot.nodes if node.pod_cidr]
     nodes = {node.ip for node in scene.view.snapshot.nodes}
 
     def bare(red: Red) -> Hop | None:
         for one in red.tries:
             for hop in one.trace.hops:
-                source, to = (ipaddress.ip_address(end.rpartition(":")[0]) for end in (hop.src, hop.dst))
+                source, to = (ipaddress.ip_address(ip_of(end)) for end in (hop.src, hop.dst))
                 out = hop.way == "request" and hop.direction == "out" and hop.interface.kind == "uplink"
                 inside = any(to in net for net in ranges) or str(to) in nodes
                 if out and hop.node != "gateway" and any(source in net for net in ranges) and not inside:
@@ -41,7 +42,7 @@ def find(scene: Scene) -> Iterator[Cause]:
                 *_accepted(scene, hop),
             ),
             explains=ids,
-            look=agent(scene, node, "iptables", "-t", "nat", "-nvL", "POSTROUTING", "--line-numbers"),
+            look=agent(scene, node, scene.iptables, "-t", "nat", "-nvL", "POSTROUTING", "--line-numbers"),
             mend=_mend(scene, hop),
         )
 
@@ -52,7 +53,7 @@ def _gateway(scene: Scene, nodes: set[str]) -> Iterator[Cause]:
     for red in scene.reds:
         for hop in (hop for one in red.tries for hop in one.trace.hops):
             outwards = hop.way == "request" and hop.direction == "out" and "outside" in hop.interface.label
-            if hop.node == GATEWAY and outwards and hop.src.rpartition(":")[0] in nodes:
+            if hop.node == GATEWAY and outwards and ip_of(hop.src) in nodes:
                 seen.setdefault(red.id, hop)
     if seen:
         hop = next(iter(seen.values()))
@@ -62,7 +63,7 @@ def _gateway(scene: Scene, nodes: set[str]) -> Iterator[Cause]:
             node=name_of(scene, GATEWAY),
             evidence=(f"seen leaving {hop.interface.name} of the gateway as {hop.src} → {hop.dst}",),
             explains=frozenset(seen),
-            look=agent(scene, GATEWAY, "iptables", "-t", "nat", "-nvL", "POSTROUTING", "--line-numbers"),
+            look=agent(scene, GATEWAY, scene.iptables, "-t", "nat", "-nvL", "POSTROUTING", "--line-numbers"),
             mend=of_cluster(scene),
         )
 
@@ -87,5 +88,5 @@ def _mend(scene: Scene, hop: Hop) -> str:
     last = _exempting(scene, hop)
     found = scene.state(hop.node).ruleset.find("nat", last.chain, last.text) if last else None
     if found:
-        return agent(scene, hop.node, "iptables", "-t", "nat", "-D", found.chain, str(found.number))
+        return agent(scene, hop.node, scene.iptables, "-t", "nat", "-D", found.chain, str(found.number))
     return of_cluster(scene)

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from scripts.causes.commands import of_cluster
 from scripts.causes.scene import Cause, Red, Scene, Try, agent, name_of
-from scripts.evidence.links import Route
+from scripts.ends import ip_of
+from scripts.evidence.links import Route, within
 from scripts.evidence.routing import NOWHERE, PolicyRule, way
 from scripts.evidence.snapshot import NodeInfo
 
@@ -39,7 +40,7 @@ def _cause(scene: Scene, node: str, other: NodeInfo, wrong: str) -> Cause:
         node=node,
         evidence=(f"{wrong}; Pods of {other.name} have addresses of {other.pod_cidr}",),
         explains=scene.ids(red for red in scene.reds if _ends_there(red, node, other)),
-        look=agent(scene, node, "ip", "route", "show", "table", "all"),
+        look=agent(scene, node, *scene.ip, "route", "show", "table", "all"),
         mend=_mend(scene, node, other),
         hides=frozenset({"reverse_path"}),
     )
@@ -47,11 +48,11 @@ def _cause(scene: Scene, node: str, other: NodeInfo, wrong: str) -> Cause:
 
 def _wrong(routes: tuple[Route, ...], other: NodeInfo) -> str:
     """What is wrong with the routes to a node's Pods, or an empty text."""
-    wanted = ipaddress.IPv4Network(other.pod_cidr)
+    wanted = ipaddress.ip_network(other.pod_cidr)
     for route in routes:
-        if route.type in NOWHERE and route.dst.subnet_of(wanted):
+        if route.type in NOWHERE and within(route.dst, wanted):
             return f"route {route.type} {route.dst}"
-    fitting = [route for route in routes if wanted.subnet_of(route.dst) and route.dst.prefixlen]
+    fitting = [route for route in routes if within(wanted, route.dst) and route.dst.prefixlen]
     fitting = [route for route in fitting if route.table in ("main", "254")]
     if not fitting:
         return f"no route to {other.pod_cidr}"
@@ -68,30 +69,31 @@ def _wrong(routes: tuple[Route, ...], other: NodeInfo) -> str:
 
 def _mend(scene: Scene, node: str, other: NodeInfo) -> str:
     """Takes away each route that leads nowhere; where there is none, makes the one that is missing."""
-    wanted = ipaddress.IPv4Network(other.pod_cidr)
+    wanted = ipaddress.ip_network(other.pod_cidr)
     nowhere = [
         one
         for one in scene.state(node).routes
         if one.type in NOWHERE and one.dst.prefixlen and one.dst.overlaps(wanted)
     ]
     if not nowhere:
-        return agent(scene, node, "ip", "route", "replace", other.pod_cidr, "via", other.ip)
+        return agent(scene, node, *scene.ip, "route", "replace", other.pod_cidr, "via", other.ip)
     return "; ".join(agent(scene, node, *_gone(one)) for one in nowhere)
 
 
 def _gone(route: Route) -> tuple[str, ...]:
     """The command that takes a route away."""
     where = ("table", route.table, "metric", str(route.metric))
-    return ("ip", "route", "del", route.type, str(route.dst), *where)
+    family = ("-6",) if route.dst.version == 6 else ()
+    return ("ip", *family, "route", "del", route.type, str(route.dst), *where)
 
 
 def _ends_there(red: Red, node: str, other: NodeInfo) -> bool:
     """Whether a failing replay ended on the node on its way to the other one's Pods, in either direction."""
-    wanted = ipaddress.IPv4Network(other.pod_cidr)
+    wanted = ipaddress.ip_network(other.pod_cidr)
     for one in red.failing:
         for hop in filter(None, (one.last("reply"), None if one.last("reply") else one.last("request"))):
             here = hop.node == node or hop.node == "gateway"
-            if here and ipaddress.ip_address(hop.dst.rpartition(":")[0]) in wanted:
+            if here and ipaddress.ip_address(ip_of(hop.dst)) in wanted:
                 return True
     return False
 
@@ -110,7 +112,7 @@ def _nowhere(scene: Scene) -> Iterator[Cause]:
             node=name_of(scene, node),
             evidence=(f"{why}; the replay's packets came into {name_of(scene, node)} and did not leave it",),
             explains=frozenset(ids),
-            look=agent(scene, node, "ip", "route", "show", "table", "all"),
+            look=agent(scene, node, *scene.ip, "route", "show", "table", "all"),
             mend=agent(scene, node, *away) if away else of_cluster(scene),
         )
 
@@ -128,7 +130,7 @@ def _lost(scene: Scene, one: Try) -> tuple[str, str, tuple[str, ...]] | None:
         passage.node == hop.node and passage.chain in ("FORWARD", "INPUT", "forward", "input")
         for passage in one.passages
     )
-    source, destination = (end.rpartition(":")[0] for end in (hop.src, hop.dst))
+    source, destination = (ip_of(end) for end in (hop.src, hop.dst))
     services = {
         ip for of in scene.view.snapshot.services.values() for ip in (of.cluster_ip, *of.balancer_ips)
     }

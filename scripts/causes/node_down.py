@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from scripts.causes.commands import of_cluster
 from scripts.causes.scene import Cause, Red, Scene
 from scripts.checks.verdict import Failure
+from scripts.ends import ip_of
 
 _ALL = frozenset(
     {
@@ -51,7 +52,7 @@ def _needs(red: Red, node: str, scene: Scene) -> bool:
         return node in red.why
     if node in red.why or red.node == node:
         return True
-    ends = {hop.dst.rpartition(":")[0] for one in red.failing for hop in one.trace.hops}
+    ends = {ip_of(hop.dst) for one in red.failing for hop in one.trace.hops}
     if any(scene.node_of(ip) == node for ip in ends):
         return True
     behind = scene.view.snapshot.endpoints.get(red.service, ()) if red.service else ()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from scripts.causes.commands import remade
 from scripts.causes.scene import Cause, Scene, Try
 from scripts.causes.told import flooded
+from scripts.ends import ip_of
 
 
 def find(scene: Scene) -> Iterator[Cause]:
@@ -47,8 +48,8 @@ def _entered(one: Try) -> str:
     last = requests[-1] if requests else None
     if last is None or last.interface.kind != "pod" or last.direction != "out":
         return ""
-    ip = last.dst.rpartition(":")[0]
-    if any(hop.src.rpartition(":")[0] == ip for hop in replies) and trace.answer != "SYN ACK":
+    ip = ip_of(last.dst)
+    if any(ip_of(hop.src) == ip for hop in replies) and trace.answer != "SYN ACK":
         return ""
     if trace.answer == "" and any(flooded(trace)):
         return ""  # whether it entered this Pod too, nobody can tell

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from scripts.causes.commands import remade
 from scripts.causes.scene import Cause, Scene
+from scripts.ends import parted
 from scripts.evidence.snapshot import PodInfo
 
 
@@ -18,7 +19,7 @@ def find(scene: Scene) -> Iterator[Cause]:
             if one.refused and back and back[0].interface.kind == "pod" and back[0].direction == "in":
                 seen.setdefault(back[0].src, set()).add(red.id)
     for end, ids in seen.items():
-        ip, _, port = end.rpartition(":")
+        ip, port = parted(end)
         pod = next((pod for pod in scene.view.snapshot.pods if pod.ip == ip), None)
         if pod is None:
             continue

@@ -27,6 +27,6 @@ def find(scene: Scene) -> Iterator[Cause]:
                     explains=scene.ids(
                         red for red in scene.reds if red.service == key and translated(red, node, scene)
                     ),
-                    look=agent(scene, node, "iptables-save", "-c", "-t", "nat"),
+                    look=agent(scene, node, f"{scene.iptables}-save", "-c", "-t", "nat"),
                     mend=rewritten(scene, node),
                 )

@@ -11,6 +11,7 @@ from dataclasses import replace
 from scripts.causes.commands import is_iptables, listing, removal
 from scripts.causes.scene import Cause, Red, Scene, agent, name_of
 from scripts.causes.told import KEPT, looks_up
+from scripts.ends import ip_of, parted
 from scripts.evidence.netfilter import CountedRule
 from scripts.evidence.nodestate import NodeState
 from scripts.evidence.ruletrace import MetRule, Passage
@@ -43,7 +44,7 @@ def _named(scene: Scene, node: str, passage: Passage, rule: MetRule) -> Cause:
         return (other.node, met.table, met.chain, met.text) == (node, rule.table, rule.chain, rule.text)
 
     ended = [one for one in scene.passages if one.end and same(one, one.end)]
-    clients = {end.rpartition(":")[0] for one in ended for end in (one.source, one.destination)}
+    clients = {ip_of(end) for one in ended for end in (one.source, one.destination)}
     clients |= _masqueraded(scene, ended)
     of_dns = {scene.node_of(ip) for ip in clients} - {""} if any(map(_asks_dns, ended)) else set[str]()
     explains = scene.ended_by(same) | scene.ids(
@@ -77,11 +78,9 @@ def _masqueraded(scene: Scene, ended: list[Passage]) -> set[str]:
     answers = {
         one.source
         for one in ended
-        if one.answers and not scene.owner(one.destination.rpartition(":")[0]).startswith("Pod ")
+        if one.answers and not scene.owner(ip_of(one.destination)).startswith("Pod ")
     }
-    return {
-        one.source.rpartition(":")[0] for one in scene.passages if one.opens and one.destination in answers
-    }
+    return {ip_of(one.source) for one in scene.passages if one.opens and one.destination in answers}
 
 
 def _kind(text: str) -> str:
@@ -111,7 +110,7 @@ def _policy(scene: Scene, node: str, rule: MetRule, ended: int, explains: frozen
         evidence=(f"the policy of {rule.where} is DROP: it ended {ended} packets of the replay",),
         explains=explains,
         look=listing(scene, node, rule),
-        mend=agent(scene, node, "iptables", "-t", rule.table, "-P", rule.chain, "ACCEPT")
+        mend=agent(scene, node, scene.iptables, "-t", rule.table, "-P", rule.chain, "ACCEPT")
         if iptables
         else agent(scene, node, "nft", "add", "chain", *chain, "{ policy accept ; }"),
     )
@@ -136,8 +135,8 @@ def _counted(
         if hit and (known := named.get((node, rule.table, rule.chain, rule.text))):
             yield replace(known, explains=hit)
         elif hit:
-            command = ("iptables", "-t", rule.table, "-D", rule.chain, str(rule.number))
-            look = ("iptables", "-t", rule.table, "-nvL", rule.chain, "--line-numbers")
+            command = (scene.iptables, "-t", rule.table, "-D", rule.chain, str(rule.number))
+            look = (scene.iptables, "-t", rule.table, "-nvL", rule.chain, "--line-numbers")
             where = "the host of the containers" if node == "host" else name_of(scene, node)
             yield Cause(
                 kind=_kind(rule.text),
@@ -170,7 +169,7 @@ def _lost_at(red: Red, node: str, rule: CountedRule) -> bool:
 
 def matches(text: str, source: str, destination: str) -> bool:
     """Whether a rule's addresses, protocol and ports fit a TCP packet from and to "ip:port"."""
-    ends = {"s": source.rpartition(":"), "d": destination.rpartition(":")}
+    ends = {"s": parted(source), "d": parted(destination)}
     for negated, side, wanted in _ENDS.findall(text):
         with suppress(ValueError):
             inside = ipaddress.ip_address(ends[side][0]) in ipaddress.ip_network(wanted, strict=False)
@@ -180,7 +179,7 @@ def matches(text: str, source: str, destination: str) -> bool:
     if protocol and (protocol[2] in ("tcp", "all")) is bool(protocol[1]):
         return False
     for negated, side, wanted in _PORTS.findall(text):
-        port = int(ends[side[0]][2] or 0)
+        port = int(ends[side[0]][1] or 0)
         if any(_holds(port, one) for one in wanted.split(",")) is bool(negated):
             return False
     return True
@@ -206,7 +205,7 @@ def _whose(scene: Scene, passage: Passage) -> str:
     """What was dropped, in words."""
     if _asks_dns(passage):
         return "DNS questions" if passage.destination.endswith(":53") else "DNS answers"
-    source, destination = (end.rpartition(":")[0] for end in (passage.source, passage.destination))
+    source, destination = (ip_of(end) for end in (passage.source, passage.destination))
     what = "requests" if passage.opens else "answers" if passage.answers else "packets"
     named = [scene.owner(ip) or ip for ip in (source, destination)]
     return f"{what} from {named[0]} to {named[1]}"

@@ -141,7 +141,7 @@ class Cause:
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything that is known when causes are looked for.
+    """Everything that is known when causes are looked for, by one family of addresses.
 
     ``before`` and ``after`` are the nodes' states around the replay, also of the gateway and the host;
     ``pods``, ``policies``, ``ingresses``, ``routes`` (HTTPRoutes) and ``services`` are the API's own objects;
@@ -161,6 +161,16 @@ class Scene:
     ingresses: tuple[Mapping[str, Any], ...] = ()
     routes: tuple[Mapping[str, Any], ...] = ()
     services: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def iptables(self) -> str:
+        """The program that knows the rules of the scene's family of addresses."""
+        return "ip6tables" if self.view.snapshot.family == 6 else "iptables"
+
+    @property
+    def ip(self) -> tuple[str, ...]:
+        """ip(8) for that family."""
+        return ("ip", "-6") if self.view.snapshot.family == 6 else ("ip",)
 
     @cached_property
     def known(self) -> dict[str, Red]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from scripts.causes.scene import Red, Scene
+from scripts.ends import ip_of
 from scripts.evidence.snapshot import PodInfo, ServiceInfo
 from scripts.evidence.trace import Trace
 
@@ -42,7 +43,7 @@ def flooded(trace: Trace) -> tuple[str, str]:
     out = [hop for hop in trace.hops if hop.way == "request" and hop.direction == "out"]
     ports = Counter((hop.node, hop.dst) for hop in out if hop.interface.kind == "pod")
     (node, address), count = max(ports.items(), key=lambda one: one[1], default=(("", ""), 0))
-    return (node, address.rpartition(":")[0]) if count > 1 else ("", "")
+    return (node, ip_of(address)) if count > 1 else ("", "")
 
 
 def looks_up(red: Red) -> bool:

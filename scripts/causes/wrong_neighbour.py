@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from scripts.causes.scene import Cause, Red, Scene, Try, agent, name_of
 from scripts.causes.told import looks_up
+from scripts.ends import ip_of
 from scripts.evidence.links import Route
 from scripts.evidence.routing import way
 from scripts.evidence.ruletrace import Passage
@@ -51,7 +52,7 @@ def _lost(red: Red, scene: Scene) -> Iterator[tuple[str, str, str]]:
 
 def _sent_for(passage: Passage, red: Red, resolver: str) -> bool:
     """Whether it opens a connection for a red that got no answer, or is of a lookup for a red."""
-    source = passage.source.rpartition(":")[0]
+    source = ip_of(passage.source)
     if passage.destination.endswith(":53"):
         return source in red.askers or source == resolver
     return passage.opens and bool(red.failing) and source in red.askers
@@ -74,7 +75,7 @@ def _next(scene: Scene, node: str, source: str, destination: str) -> str:
     A tunnel's are fixed by the program that keeps it, and are as they should be.
     """
     state = scene.state(node)
-    ends = [end.rpartition(":")[0] for end in (source, destination)]
+    ends = [ip_of(end) for end in (source, destination)]
     chosen = way(state.routes, state.policies, *ends)
     if not isinstance(chosen, Route) or not chosen.via:
         return ends[1]

@@ -24,6 +24,8 @@ NOBODY = "a server without an identity"
 class AnsweredBy(Expectation):
     """A Pod of the workload answered, in this container, and says so under the request's nonce."""
 
+    dual: ClassVar[bool] = True
+
     lab: str
     workload: str
     container: str
@@ -62,6 +64,8 @@ class AnsweredBy(Expectation):
 @dataclass(frozen=True)
 class AnsweredThere(Expectation):
     """The very Pod that is asked answered, in this container, and says so under the request's nonce."""
+
+    dual: ClassVar[bool] = True
 
     container: str
 
@@ -135,6 +139,8 @@ class AnsweredByHost(Expectation):
 @dataclass(frozen=True)
 class AnsweredByItself(Expectation):
     """The Pod that asked is the one that answered: the connection came back to where it left (hairpin)."""
+
+    dual: ClassVar[bool] = True
 
     def __str__(self) -> str:
         return "answered by itself"
@@ -269,6 +275,8 @@ class Status(Expectation):
 @dataclass(frozen=True)
 class Connects(Expectation):
     """A TCP connection was established, whatever was said on it: the positive control of a refusal."""
+
+    dual: ClassVar[bool] = True
 
     def __str__(self) -> str:
         return "a connection"

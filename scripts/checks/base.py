@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 from scripts.checks.peers import Source, Target
@@ -153,11 +153,18 @@ class Check(ABC):
     """Whether silence would satisfy it: then its probe needs a positive control."""
     own_tier: ClassVar[Tier] = Tier.PODS
     """What the check itself needs of a cluster, beside what its parts need."""
+    both: ClassVar[bool] = False
+    """Whether it asks the same by either family of addresses, if all its parts do."""
 
     @property
     def tier(self) -> Tier:
         """What a cluster must allow for it: the most that it or a part of it needs."""
         return max(self.own_tier, *map(_tier_of, vars(self).values()), Tier.PODS)
+
+    @property
+    def dual(self) -> bool:
+        """Whether it asks the same by IPv4 and by IPv6."""
+        return self.both and all(map(_is_dual, vars(self).values()))
 
     @property
     @abstractmethod
@@ -189,6 +196,11 @@ def _tier_of(part: object) -> Tier:
     return tier if isinstance(tier, Tier) else Tier.LOOK
 
 
+def _is_dual(part: object) -> bool:
+    """Whether a part of a check holds for either family: an expectation, a peer, or several of them."""
+    return all(map(_is_dual, part)) if isinstance(part, tuple) else bool(getattr(part, "dual", True))
+
+
 class Scenario(Check):
     """A check that takes time, or changes the cluster (``alone``) and restores what it changed.
 
@@ -218,7 +230,8 @@ class Probe:
     success refutes a part of its claim: it says what is true instead. ``rests_on`` names probes without
     which a scenario need not be played. One that does not carry its claim is a control and proves nothing.
     ``within`` is the probe's lab where its sentence has to name it, to differ from what other labs ask.
-    ``fence``: what it sends would leave a cluster that is not fenced.
+    ``fence``: what it sends would leave a cluster that is not fenced. ``family``: by which addresses it asks,
+    4 or 6; 0: by those that the cluster has first.
     """
 
     id: str
@@ -231,6 +244,7 @@ class Probe:
     carries: bool = True
     within: str = ""
     fence: bool = False
+    family: int = 0
 
     @property
     def tier(self) -> Tier:
@@ -243,7 +257,8 @@ class Probe:
     @property
     def asked(self) -> str:
         """The first half of the sentence: who asks what, and where it has to be said, in which lab."""
-        return f"{self.source} asks {self.check}{f', in {self.within}' if self.within else ''}"
+        by = f" by IPv{self.family}" if self.family else ""
+        return f"{self.source} asks {self.check}{by}{f', in {self.within}' if self.within else ''}"
 
 
 class Journal(Protocol):
@@ -351,7 +366,7 @@ class Stage:
         """The Service's endpoints as the API has them now, ready or not."""
         namespace = self.view.namespace(lab)
         slices = self.api.get(f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices")["items"]
-        return endpoints_of(slices).get((namespace, service), ())
+        return endpoints_of(slices, self.view.snapshot.family).get((namespace, service), ())
 
 
 def by_pod(answers: curl.Answers, pod: str) -> int:
@@ -378,7 +393,7 @@ def requests_to(
     """``times`` requests, each with a random nonce and a limit of ``total`` seconds."""
     marks = token(4 * times, probe)  # one call: a system call each would cost more than the rest
     url = target.url(scheme, path)
-    return tuple(
-        curl.Request(f"{probe}.{marks[8 * n : 8 * n + 8]}.{n}", url, target.host, TIMEOUTS.connect, total)
-        for n in range(times)
+    of = partial(
+        curl.Request, url=url, host=target.host, connect=TIMEOUTS.connect, total=total, family=target.family
     )
+    return tuple(of(f"{probe}.{marks[8 * n : 8 * n + 8]}.{n}") for n in range(times))

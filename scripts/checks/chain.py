@@ -9,6 +9,7 @@ from typing import Any
 from scripts.checks.base import Check, Command, Observation, Work
 from scripts.checks.destinations import Service
 from scripts.checks.verdict import PASSED, Failure, Finding, failed, inconclusive, passed, skipped
+from scripts.ends import ip_of
 from scripts.evidence.identity import HEADER_NONCE
 from scripts.evidence.snapshot import PodInfo
 from scripts.evidence.view import View
@@ -77,7 +78,7 @@ class Chain(Check):
         if frontend is None or rest is None:
             who = f"{told.get('pod')} and {rest_told.get('pod')}"
             return failed(Failure.WRONG_RESPONDER, f"{who} answered, and the API has no such Pods there")
-        caller = str(rest_told.get("peer", "")).rpartition(":")[0]
+        caller = ip_of(str(rest_told.get("peer", "")))
         if caller != frontend.ip:
             why = f"the REST service saw {caller}, the frontend is {frontend.ip}"
             return failed(Failure.WRONG_SOURCE, why)

@@ -15,6 +15,7 @@ from typing import ClassVar, Literal
 from scripts.checks.base import Observation, Scenario, Stage, Work
 from scripts.checks.peers import Destination, Target
 from scripts.checks.verdict import Failure, Finding, failed, inconclusive, passed
+from scripts.ends import end_of
 from scripts.evidence.conntrack import Entry, parse
 from scripts.evidence.view import View
 from scripts.tiers import Tier
@@ -155,7 +156,7 @@ def read(text: str) -> list[Datagram]:
     for line in text.splitlines():
         if match := _LINE.fullmatch(line):
             nonce, ip, port, late, error, pod, peer, _, echo = match.groups()
-            own = f"{ip}:{port}"
+            own = end_of(ip, port)
             found.append(Datagram(nonce, own, bool(late), int(error or 0), pod or "", peer or "", echo or ""))
     return found
 
@@ -216,7 +217,7 @@ def _mistracked(seen: Observation, facts: Exchange) -> Finding | None:
 def _clients(entry: Entry) -> tuple[str, str]:
     """The client of an entry as it came, and as the server sees it: "ip:port"."""
     original, reply = entry.original, entry.reply
-    return f"{original.src}:{original.sport}", f"{reply.dst}:{reply.dport}"
+    return end_of(original.src, original.sport), end_of(reply.dst, reply.dport)
 
 
 def _wrongly(entry: Entry, server: str) -> str:

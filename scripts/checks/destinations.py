@@ -33,6 +33,8 @@ class Localhost(Destination):
 class Pod(Destination):
     """One Pod of a workload by its own IP, chosen by where it runs as seen from the source."""
 
+    dual: ClassVar[bool] = True
+
     lab: str
     workload: str
     port: int
@@ -57,6 +59,8 @@ class Pod(Destination):
 class Service(Destination):
     """A Service by its clusterIP or by its DNS name."""
 
+    dual: ClassVar[bool] = True
+
     lab: str
     service: str
     port: int
@@ -71,7 +75,8 @@ class Service(Destination):
         if service.cluster_ip in ("", "None"):
             raise MissingPeer(f"the Service {self.service} has no clusterIP")
         address = service.full_name if self.by == "name" else service.cluster_ip
-        return Target(address, self.port, (service.cluster_ip,), service=service, lab=self.lab)
+        family = view.snapshot.family if len(view.snapshot.families) > 1 else 0
+        return Target(address, self.port, (service.cluster_ip,), service=service, lab=self.lab, family=family)
 
 
 @dataclass(frozen=True)

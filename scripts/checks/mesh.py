@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 from scripts.checks.base import Check, Observation, Sent, Step, Work, requests_to
@@ -23,6 +24,8 @@ MOST = 64
 class EveryClient(Source):
     """The client Pods of all worker nodes."""
 
+    dual: ClassVar[bool] = True
+
     def __str__(self) -> str:
         return "every client"
 
@@ -34,6 +37,8 @@ class EveryClient(Source):
 @dataclass(frozen=True)
 class Mesh(Check):
     """Requests from every client to the client of every other node; ``expect`` holds for each of them."""
+
+    both: ClassVar[bool] = True
 
     expect: tuple[Expectation, ...]
     path: str = "/whoami"

@@ -8,13 +8,15 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Network
+from ipaddress import ip_network
 from typing import ClassVar
 
 from scripts.checks.base import Observation
 from scripts.checks.request import Expectation
 from scripts.checks.verdict import PASSED, Failure, Finding, failed, inconclusive, skipped
+from scripts.ends import ip_of, parted
 from scripts.evidence.datapath import OtherNode, carriers, classify
+from scripts.evidence.links import within
 from scripts.evidence.trace import Hop, Leg, Trace
 from scripts.evidence.world import GATEWAY
 from scripts.tiers import Tier
@@ -46,6 +48,8 @@ class Path(Expectation):
 class StaysOnNode(Path):
     """Trace: in at one veth, out at another of the same bridge, and never at the node's own interface."""
 
+    dual: ClassVar[bool] = True
+
     def __str__(self) -> str:
         return "crosses the bridge and never the node's own interface"
 
@@ -72,6 +76,8 @@ class StaysOnNode(Path):
 @dataclass(frozen=True)
 class CrossesNodes(Path):
     """Trace: through the bridge, out of one node's interface and in at the other's, as the routes say."""
+
+    dual: ClassVar[bool] = True
 
     def __str__(self) -> str:
         return "leaves through bridge and node, by the route to the other node's Pod range"
@@ -130,7 +136,7 @@ class LeavesGateway(Path):
         if len(hops) != 2:
             return failed(Failure.WRONG_PATH, f"at the gateway the request went {_way(hops)}")
         own = seen.view.snapshot.node_ip(seen.step.place.node)
-        came, left = (hop.src.rpartition(":")[0] for hop in hops)
+        came, left = (ip_of(hop.src) for hop in hops)
         if came != own:
             why = f"the request reached the gateway as {came}, not as the node's {own}"
             return failed(Failure.WRONG_SOURCE, why)
@@ -156,14 +162,14 @@ class ByNodePort(Path):
         first, last = hops[0], hops[-1]
         nodes = {node.ip for node in seen.view.snapshot.nodes}
         port = target.service.node_ports.get(target.port)
-        asked, _, asked_port = first.dst.rpartition(":")
-        if first.src.rpartition(":")[0] not in target.ips:
+        asked, asked_port = parted(first.dst)
+        if ip_of(first.src) not in target.ips:
             why = f"{first.src} sent to the node, not the balancer {target.ips[0]}"
             return failed(Failure.WRONG_SOURCE, why)
         if asked not in nodes or asked_port != str(port):
             told = f"the balancer sent to {first.dst}, not to the node port {port} of a node"
             return failed(Failure.WRONG_PATH, told)
-        if last.interface.kind != "pod" or last.dst.rpartition(":")[0] not in seen.pod_ips.values():
+        if last.interface.kind != "pod" or ip_of(last.dst) not in seen.pod_ips.values():
             why = f"the request ended at {last.node} {last.interface.name} for {last.dst}"
             return failed(Failure.WRONG_PATH, why)
         return PASSED
@@ -184,7 +190,7 @@ class RewrittenBack(Path):
         if not there or not hops:
             return failed(Failure.WRONG_PATH, f"no answer passed a node: {_way(trace.hops)}")
         asked, first, last = there[0].dst, hops[0], hops[-1]
-        if first.interface.kind != "pod" or first.src.rpartition(":")[0] not in seen.pod_ips.values():
+        if first.interface.kind != "pod" or ip_of(first.src) not in seen.pod_ips.values():
             why = f"the answer was first seen as {first.src} at {first.interface.name}"
             return failed(Failure.WRONG_SOURCE, why)
         if last.src != asked or not any("reverse DNAT" in hop.changed for hop in hops):
@@ -238,7 +244,7 @@ def _routed(seen: Observation, here: str, there: str) -> Finding | None:
     found = carriers([other], seen.kernel.nodes[here].wiring)[there]
     if isinstance(found, str):
         return failed(Failure.WRONG_PATH, found)
-    if found.between != "host-gw" or not IPv4Network(other.cidr).subnet_of(found.route.dst):
+    if found.between != "host-gw" or not within(ip_network(other.cidr), found.route.dst):
         return failed(Failure.WRONG_PATH, f"the Pod range of {there} goes another way: {found.told}")
     return None
 
@@ -250,10 +256,10 @@ def _becomes(seen: Observation, hops: Sequence[Hop]) -> Finding:
         told = f"on {node} the request went {_way(hops)}, not from the Pod to the node's interface"
         return failed(Failure.WRONG_PATH, told)
     pod, out, own = hops[0], hops[-1], seen.view.snapshot.node_ip(node)
-    if pod.src.rpartition(":")[0] != seen.step.place.ip:
+    if ip_of(pod.src) != seen.step.place.ip:
         why = f"the request left the Pod as {pod.src}, the API says {seen.step.place.ip}"
         return failed(Failure.WRONG_SOURCE, why)
-    if "SNAT" not in out.changed or out.src.rpartition(":")[0] != own:
+    if "SNAT" not in out.changed or ip_of(out.src) != own:
         why = f"at {out.interface.name} the source is {out.src}, not the node's {own}"
         return failed(Failure.NO_TRANSLATION, why)
     return PASSED

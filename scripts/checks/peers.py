@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from scripts.ends import end_of
 from scripts.evidence.rules import ServiceKey
 from scripts.evidence.snapshot import NodeInfo, PodInfo, ServiceInfo
 from scripts.evidence.view import MissingPeer, NodeDown, NotHere, View
@@ -21,7 +22,8 @@ class Target:
 
     ``ips`` are the addresses at which the connection may end (empty: any); ``pod`` and ``service``
     are what the API has behind it; ``host`` goes into the Host header. ``proxy``: what stands there
-    opens connections of its own towards the Pods.
+    opens connections of its own towards the Pods. ``family``: by which version of IP a name is looked up,
+    where the cluster has both; else 0.
     """
 
     address: str
@@ -32,6 +34,7 @@ class Target:
     service: ServiceInfo | None = None
     lab: str = ""
     proxy: bool = False
+    family: int = 0
 
     @property
     def key(self) -> ServiceKey:
@@ -40,13 +43,14 @@ class Target:
 
     def url(self, scheme: str, path: str) -> str:
         """The URL of ``path`` there."""
-        return f"{scheme}://{self.address}:{self.port}{path}"
+        return f"{scheme}://{end_of(self.address, self.port)}{path}"
 
 
 class Source(ABC):
-    """Where a probe starts; ``tier`` is what a cluster must allow for it."""
+    """Where a probe starts; ``tier`` is what a cluster must allow for it. ``dual``: by either family."""
 
     tier: ClassVar[Tier] = Tier.PODS
+    dual: ClassVar[bool] = False
 
     @abstractmethod
     def place(self, view: View) -> Place:
@@ -57,9 +61,10 @@ class Source(ABC):
 
 
 class Destination(ABC):
-    """Where a probe goes; ``tier`` is what a cluster must allow for it."""
+    """Where a probe goes; ``tier`` is what a cluster must allow for it. ``dual``: by either family."""
 
     tier: ClassVar[Tier] = Tier.PODS
+    dual: ClassVar[bool] = False
 
     @abstractmethod
     def target(self, place: Place, view: View) -> Target:
@@ -72,6 +77,8 @@ class Destination(ABC):
 @dataclass(frozen=True)
 class Client(Source):
     """The curl Pod that the platform runs on every worker node; ``index`` counts nodes by name."""
+
+    dual: ClassVar[bool] = True
 
     index: int = 0
 
@@ -91,6 +98,8 @@ class Client(Source):
 class Container(Source):
     """A container of a lab's Pod; of several Pods the first by name."""
 
+    dual: ClassVar[bool] = True
+
     lab: str
     workload: str
     container: str
@@ -109,6 +118,8 @@ class Container(Source):
 @dataclass(frozen=True)
 class PodOn(Source):
     """A container of a lab's Pod on a certain worker node; ``index`` counts nodes by name."""
+
+    dual: ClassVar[bool] = True
 
     lab: str
     workload: str
@@ -130,6 +141,8 @@ class PodOn(Source):
 @dataclass(frozen=True)
 class Beside(Source):
     """The client on the node that runs the (first) Pod of a workload, or on another one."""
+
+    dual: ClassVar[bool] = True
 
     lab: str
     workload: str

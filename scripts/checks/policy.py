@@ -12,6 +12,7 @@ from typing import ClassVar
 from scripts.checks.base import Observation
 from scripts.checks.request import Expectation, each_answer, echoed, failure_of, succeeded
 from scripts.checks.verdict import Failure, Finding, failed, inconclusive, passed
+from scripts.ends import end_of, ip_of
 from scripts.evidence.curl import Answer
 from scripts.evidence.policyengine import engine, engines, owner_of
 from scripts.evidence.ruletrace import MetRule, Passage
@@ -64,6 +65,6 @@ def _ended(seen: Observation) -> tuple[Passage, MetRule] | None:
     target, source = seen.step.work.target, seen.step.place.ip
     if target is None:
         return None
-    to = f"{target.address}:{target.port}"
-    own = (one for one in seen.passages if (one.source.rpartition(":")[0], one.destination) == (source, to))
+    to = end_of(target.address, target.port)
+    own = (one for one in seen.passages if (ip_of(one.source), one.destination) == (source, to))
     return next(((one, rule) for one in own if (rule := one.end)), None)

@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 from scripts.checks.base import Check, Observation, Work, requests_to
 from scripts.checks.peers import Destination
 from scripts.checks.verdict import Failure, Finding, combined, failed, inconclusive
+from scripts.ends import end_of
 from scripts.evidence.curl import Answer
 from scripts.evidence.identity import HEADER_NONCE
 from scripts.evidence.view import View
@@ -23,6 +24,8 @@ NO_DNS = 2.0
 class Expectation(ABC):
     """What is expected of a request; as text it reads "answered by frontend/nginx"."""
 
+    dual: ClassVar[bool] = False
+    """Whether it holds by IPv4 and by IPv6 alike."""
     silent: ClassVar[bool] = False
     """Whether no answer at all would satisfy it."""
     tier: ClassVar[Tier] = Tier.PODS
@@ -40,6 +43,8 @@ class Expectation(ABC):
 @dataclass(frozen=True)
 class Get(Check):
     """An HTTP GET to ``to``; ``traced``: its packets are captured at every interface they cross."""
+
+    both: ClassVar[bool] = True
 
     to: Destination
     expect: tuple[Expectation, ...]
@@ -85,7 +90,7 @@ def each_answer(seen: Observation, one: Callable[[Answer], Finding]) -> Finding:
 def failure_of(seen: Observation, answer: Answer) -> Finding:
     """A failed transfer: what was asked, from where, to where, what came of it, and what that means."""
     target, source = seen.step.work.target, seen.step.place
-    asked = f"{target.address}:{target.port}" if target else "it"
+    asked = end_of(target.address, target.port) if target else "it"
     took = float(answer.client.get("time_total") or 0)
     if answer.exitcode == 6:
         return _unresolved(f"{source} asked the DNS for {target.address if target else 'a name'}", took)

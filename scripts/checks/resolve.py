@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from scripts.checks.base import Check, Command, Observation, Work
 from scripts.checks.peers import Target
@@ -22,6 +22,8 @@ class Resolve(Check):
 
     It gives exactly the clusterIP, or exactly the Pods' IPs where the Service is headless.
     """
+
+    both: ClassVar[bool] = True
 
     lab: str
     service: str
@@ -45,9 +47,9 @@ class Resolve(Check):
         name = service.full_name
         names = [f"{pod.name}.{name}" for pod in view.pods(self.lab, self.service)] if self.pods else [name]
         by = ("env", "RES_OPTIONS=use-vc") if self.over else ()
+        lookup = ("getent", f"ahostsv{view.snapshot.family}")
         commands = tuple(
-            Command(place, name, ("timeout", f"{PATIENCE:g}", *by, "getent", "ahostsv4", name))
-            for name in names
+            Command(place, name, ("timeout", f"{PATIENCE:g}", *by, *lookup, name)) for name in names
         )
         return Work(commands=commands, target=Target(name, 53, service=service, lab=self.lab))
 

@@ -14,6 +14,7 @@ from scripts.checks.membership import one_pod_a_client
 from scripts.checks.request import failure_of
 from scripts.checks.sequential import Decision, SequentialTest
 from scripts.checks.verdict import Failure, Finding, failed, inconclusive, passed, skipped
+from scripts.ends import ip_of
 from scripts.evidence import curl
 from scripts.evidence.identity import HEADER_NONCE, HEADER_POD
 from scripts.evidence.rules import SAME_SHARE
@@ -157,7 +158,7 @@ def _astray(seen: Observation, facts: Shares) -> str:
     if target is None or target.service is None:
         return ""
     ready = {one.ip for one in seen.view.endpoints(target.lab, target.service.name)}
-    nobody = {address.rpartition(":")[0] for address in facts.by_address} - ready
+    nobody = {ip_of(address) for address in facts.by_address} - ready
     went = Counter(
         entry.reply.src
         for node, entry in seen.kernel.index.at((target.address, target.port))

@@ -8,6 +8,7 @@ from typing import Literal
 from scripts.checks.base import Observation
 from scripts.checks.request import Expectation, each_answer, failure_of
 from scripts.checks.verdict import PASSED, Failure, Finding, failed, inconclusive
+from scripts.ends import end_of, ip_of
 from scripts.evidence.curl import Answer
 from scripts.evidence.identity import HEADER_FORWARDED_FOR, HEADER_PEER, HEADER_UPSTREAM_PEER
 
@@ -25,6 +26,11 @@ class SeesSource(Expectation):
 
     address: Literal["own", "loopback", "node", "gateway"]
 
+    @property
+    def dual(self) -> bool:  # type: ignore[override]
+        """The client's own address is one of the family that it asks by."""
+        return self.address == "own"
+
     def __str__(self) -> str:
         return f"the server sees {SEEN[self.address]}"
 
@@ -35,10 +41,10 @@ class SeesSource(Expectation):
     def _one(self, seen: Observation, answer: Answer) -> Finding:
         if answer.exitcode:
             return failure_of(seen, answer)
-        own = "{}:{}".format(*answer.local)
+        own = end_of(*answer.local)
         peer = answer.server.get(HEADER_PEER, "nothing")
         if self.address in ("node", "gateway"):
-            return self._translated(seen, peer.rpartition(":")[0])
+            return self._translated(seen, ip_of(peer))
         if peer != own and not self._gave_way(seen, answer, peer):
             return failed(Failure.WRONG_SOURCE, f"the server saw {peer}, the client sent from {own}")
         if self.address == "own":

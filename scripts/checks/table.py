@@ -10,6 +10,7 @@ from scripts.checks.base import Check, Observation, Work
 from scripts.checks.peers import Target
 from scripts.checks.translation import served_otherwise
 from scripts.checks.verdict import PASSED, Failure, Finding, failed, inconclusive, passed, skipped
+from scripts.ends import end_of
 from scripts.evidence.rules import SAME_SHARE, Rules, ServiceKey, differs
 from scripts.evidence.snapshot import Endpoint, ServiceInfo
 from scripts.evidence.view import View
@@ -90,7 +91,7 @@ def misdirected(service: ServiceInfo, behind: Sequence[Endpoint], node: str, rul
         here = [one for one in behind if one.node == node or not service.local]
         usable = [one for one in here if one.ready] or [one for one in here if one.serving]
         wanted = {
-            f"{one.ip}:{to.port}"
+            end_of(one.ip, to.port)
             for one in usable
             for to in one.ports
             if (to.name, to.protocol) == (of.name, of.protocol)

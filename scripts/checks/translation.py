@@ -8,6 +8,7 @@ from typing import ClassVar
 from scripts.checks.base import Observation
 from scripts.checks.request import Expectation, each_answer, failure_of
 from scripts.checks.verdict import PASSED, Failure, Finding, failed, inconclusive, passed, skipped
+from scripts.ends import end_of
 from scripts.evidence.curl import Answer
 from scripts.evidence.identity import HEADER_PEER, HEADER_POD
 from scripts.evidence.rules import Masquerade
@@ -20,6 +21,8 @@ WILDCARDS = {"0.0.0.0", "*", "::"}
 @dataclass(frozen=True)
 class Translated(Expectation):
     """Netfilter translated clusterIP to a Pod's IP (conntrack), and no process listens on the clusterIP."""
+
+    dual: ClassVar[bool] = True
 
     tier: ClassVar[Tier] = Tier.KERNEL
 
@@ -97,6 +100,8 @@ class NotTranslated(Expectation):
     is looked at, what the server saw of the client is all the proof, and the finding says so.
     """
 
+    dual: ClassVar[bool] = True
+
     def __str__(self) -> str:
         return "no NAT"
 
@@ -131,7 +136,7 @@ def _unseen(seen: Observation, answer: Answer) -> Finding:
     """What the client and the server say, where no kernel does."""
     if answer.exitcode:
         return failure_of(seen, answer)
-    own, peer = "{}:{}".format(*answer.local), answer.server.get(HEADER_PEER)
+    own, peer = end_of(*answer.local), answer.server.get(HEADER_PEER)
     if peer is None:
         return skipped(f"{Tier.KERNEL.needed}: this server does not say whom it saw")
     if peer != own:

@@ -55,7 +55,7 @@ def judge(
         run, folder = _run(profile, probes, reports, fresh, drop_reasons)
     with harmless("the verdicts could not be shown"):
         show(run, verbose=verbose)
-    print(f"All evidence: {folder}/. {following(run)}")
+    print(f"All evidence: {folder}/. {following(run, len(every_probe(profile.dual)))}")
     _mark(profile, run)
     return exit_code(run)
 
@@ -118,15 +118,15 @@ def exit_code(run: Run) -> int:
     return EXIT_OK if green else EXIT_FAILED
 
 
-def following(run: Run) -> str:
-    """The next command to type."""
+def following(run: Run, whole: int) -> str:
+    """The next command to type; ``whole`` is how many probes the stack has."""
     if any(cause.mend and not cause.warning for cause in run.causes):
         return f"Next: mend what is named above, then scripts/probe {run.stack}"
     for verdict in (Verdict.FAILED, Verdict.INCONCLUSIVE):
         for result in run.probes:
             if result.verdict is verdict:
                 return f"Next: scripts/probe {run.stack} -k {result.id}"
-    part = len(run.probes) < len(every_probe())
+    part = len(run.probes) < whole
     return f"Next: scripts/{'probe' if part else 'down'} {run.stack}"
 
 
@@ -135,7 +135,7 @@ def _mark(profile: Profile, run: Run) -> None:
     if any(result.verdict in (Verdict.FAILED, Verdict.INCONCLUSIVE) for result in run.probes):
         (profile.folder / GREEN).unlink(missing_ok=True)
         (profile.folder / RED).touch()
-    elif exit_code(run) == EXIT_OK and len(run.probes) == len(every_probe()):
+    elif exit_code(run) == EXIT_OK and len(run.probes) == len(every_probe(profile.dual)):
         (profile.folder / GREEN).touch()
         (profile.folder / RED).unlink(missing_ok=True)
 
@@ -149,7 +149,7 @@ def _run(
     from scripts.suite.run import run
 
     carriers: dict[str, list[str]] = {}
-    for _, one in every_probe():
+    for _, one in every_probe(profile.dual):
         carriers.setdefault(one.claim, []).extend([one.id] if one.carries else [])
     draft = Draft({id: claim.sentence for id, claim in CLAIMS.items()}, carriers)
     with ExitStack() as open_:

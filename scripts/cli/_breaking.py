@@ -78,7 +78,7 @@ def prover_of(profile: Profile, cluster: Cluster | None = None) -> Prover:
     labs = frozenset(str(lab["namespace"]) for lab in cluster.outputs.get("labs", {}).values())
     confined = None if profile.terms is None else labs
     injector = Injector(cluster.api, cluster.execute, repairs_of(profile, cluster.api), confined)
-    return Prover(cluster, injector, every_probe(), journal_of(profile), say)
+    return Prover(cluster, injector, every_probe(profile.dual), journal_of(profile), say)
 
 
 @contextmanager

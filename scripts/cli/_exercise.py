@@ -39,7 +39,7 @@ def begin(profile: Profile, lab: str, seed: int | None) -> int:
     if lab and lab not in LABS:
         raise UsageError(f"there is no lab {lab!r}: choose from {', '.join(LABS)}.")
     seed = secrets.randbelow(10_000) if seed is None else seed
-    names = fit(fitting(profile), every_probe(), lab)
+    names = fit(fitting(profile), every_probe(profile.dual), lab)
     if not names:
         raise UsageError(f"no fault turns a probe of lab {lab} red: leave --lab out.")
     name = choose(names, seed)

@@ -143,7 +143,7 @@ class OfNodes(View):
 
 def suite(profile: Profile, rounds: int) -> Iterator[Row]:
     """All claims of the stack, and one trace."""
-    everything = every_probe()
+    everything = every_probe(profile.dual)
     seconds, shares, traces = [], [], []
     for _ in range(rounds):
         cluster, draft = cluster_of(profile), Draft({})

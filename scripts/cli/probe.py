@@ -36,7 +36,7 @@ def probe(
 ) -> int:
     """Asks the probes of a stack's labs and reports the verdict on each claim of the article."""
     profile = profile_of(stack)
-    probes = chosen(every_probe(), lab, k)
+    probes = chosen(every_probe(profile.dual), lab, k)
     if list_:
         print(listing(probes))
         return EXIT_OK

@@ -16,6 +16,7 @@ from scripts.clusters.base import cluster_of
 from scripts.errors import EXIT_FAILED, EXIT_OK, UsageError
 from scripts.evidence import curl
 from scripts.evidence.identity import HEADER_CONTAINER, HEADER_NODE, HEADER_PEER, HEADER_POD
+from scripts.evidence.view import NotHere, View
 from scripts.progress import say, step
 from scripts.reporting.hops import drawn
 from scripts.reporting.html.page import render_trace
@@ -37,6 +38,7 @@ def trace(
     path: Annotated[str, typer.Option(help="The path in the request's URL.")] = "/whoami",
     same: Annotated[bool, typer.Option("--same", help="Ask a Pod on the source's own node.")] = False,
     other: Annotated[bool, typer.Option("--other", help="Ask a Pod on another node.")] = False,
+    ipv6: Annotated[bool, typer.Option("--ipv6", help="Ask by the IPv6 addresses of FROM and TO.")] = False,
     list_: Annotated[
         bool, typer.Option("--list", help="List what FROM and TO can be on this stack.")
     ] = False,
@@ -78,7 +80,7 @@ def trace(
     writable(json, pcap, html)
     restore_alone(profile)
     cluster = cluster_of(profile)
-    view = cluster.look()
+    view = _by_ipv6(cluster.look()) if ipv6 else cluster.look()
     if list_:
         print("FROM\n  " + "\n  ".join(sources(view)) + "\nTO\n  " + "\n  ".join(destinations(view)))
         return EXIT_OK
@@ -111,6 +113,15 @@ def trace(
         review(outcomes, say if STDOUT in (json, pcap, html) else print)
     say(f"Next: scripts/probe {stack}")
     return EXIT_OK if seen.hops and not seen.problem else EXIT_FAILED
+
+
+def _by_ipv6(view: View) -> View:
+    try:
+        return view.by(6)
+    except NotHere as why:
+        raise UsageError(
+            f"--ipv6 needs a cluster of two families: {why}; try scripts/up kind-dual."
+        ) from None
 
 
 def _write_packets(file: str, followed: Followed, title: str, without_clock: str) -> None:

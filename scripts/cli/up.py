@@ -82,6 +82,6 @@ def _probe(profile: Profile, changed: bool, verbose: bool) -> int:
     judged = profile.folder / GREEN
     if judged.exists() and not changed:
         say("nothing has changed since every claim was judged: checking the doors (all: scripts/probe)")
-        return judge(profile, of_claims(every_probe(), DOORS), verbose=verbose)
+        return judge(profile, of_claims(every_probe(profile.dual), DOORS), verbose=verbose)
     judged.unlink(missing_ok=True)
-    return judge(profile, every_probe(), fresh=changed, verbose=verbose)
+    return judge(profile, every_probe(profile.dual), fresh=changed, verbose=verbose)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from ipaddress import AddressValueError, IPv4Address, IPv4Network
+from ipaddress import ip_address, ip_network
 
 from scripts.clusters.feature import Feature
 from scripts.evidence.datapath import Carrier, OtherNode, carriers, route_to
@@ -50,10 +50,12 @@ def attachment(pods: Iterable[str], wiring: Wiring) -> tuple[str, str]:
     kinds: Counter[tuple[str, str]] = Counter()
     for ip in pods:
         try:
-            pod = IPv4Address(ip)
-        except AddressValueError:
+            pod = ip_address(ip)
+        except ValueError:
             continue
-        route = route_to(IPv4Network(pod), wiring.routes)
+        if not any(one.dst.version == pod.version for one in wiring.routes):
+            continue
+        route = route_to(ip_network(pod), wiring.routes)
         if route is None or route.dst == EVERYWHERE:
             kinds[UNKNOWN, f"no route of its own covers {pod}"] += 1
             continue

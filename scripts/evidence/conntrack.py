@@ -7,6 +7,8 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from scripts.ends import end_of
+
 _TUPLE = re.compile(r"\bsrc=(\S+) dst=(\S+) sport=(\d+) dport=(\d+)")
 _STATE = re.compile(r"\b(?:tcp\s+6\s+\d+\s+([A-Z_0-9]+)\b|udp\s+17\s+\d+ )")
 
@@ -72,7 +74,7 @@ class Index:
 
     @cached_property
     def _by_peer(self) -> dict[Hashable, list[tuple[str, Entry]]]:
-        return self._ordered(lambda entry: f"{entry.reply.dst}:{entry.reply.dport}")
+        return self._ordered(lambda entry: end_of(entry.reply.dst, entry.reply.dport))
 
     def _ordered(self, key: Callable[[Entry], Hashable]) -> dict[Hashable, list[tuple[str, Entry]]]:
         ordered: dict[Hashable, list[tuple[str, Entry]]] = {}

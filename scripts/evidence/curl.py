@@ -60,7 +60,8 @@ class Request:
     """One GET over a connection of its own; ``host`` goes into the Host header. Times in seconds.
 
     ``range`` asks for a part of the body ("0-999"). ``port`` is the source port, 0 for any; where it is in
-    use curl takes the next free one of ``ports``. ``padding`` adds a header of so many octets.
+    use curl takes the next free one of ``ports``. ``padding`` adds a header of so many octets. ``family`` is
+    the version of IP by which a name is looked up, 0 for either.
     """
 
     nonce: str
@@ -72,10 +73,12 @@ class Request:
     port: int = 0
     padding: int = 0
     ports: int = 1
+    family: int = 0
 
     def argv(self) -> list[str]:
         """The same request as a person would type it."""
         header = ["--header", f"Host: {self.host}"] if self.host else []
+        header += [f"--ipv{self.family}"] if self.family else []
         header += ["--range", self.range, "--output", "/dev/null"] if self.range else []
         return ["curl", "-sSik", "--max-time", f"{self.total:g}", *header, self.url]
 
@@ -159,6 +162,7 @@ def _group(request: Request) -> bytes:
         "path-as-is",
         "http1.1",
         *(["insecure"] if request.url.startswith("https:") else []),
+        *([f"ipv{request.family}"] if request.family else []),
         *([f"range={request.range}"] if request.range else []),
         *([f"local-port={_ports(request)}"] if request.port else []),
         *([f'header="X-Padding: {"0" * request.padding}"'] if request.padding else []),

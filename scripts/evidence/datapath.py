@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Literal
 
-from scripts.evidence.links import EVERYWHERE, Link, Look, Route, Wiring
+from scripts.evidence.links import EVERYWHERE, Link, Look, Network, Route, Wiring, within
+
+Ip = IPv4Address | IPv6Address
 
 Kind = Literal["bridge", "ptp", "unknown"]
 Between = Literal["host-gw", "vxlan", "geneve", "ipip", "gre", "wireguard", "unknown"]
@@ -81,12 +83,12 @@ def node_end(pod: Look, links: Sequence[Link], fdb: Mapping[str, str] | None = N
     return link
 
 
-def route_to(destination: IPv4Network, routes: Iterable[Route]) -> Route | None:
+def route_to(destination: Network, routes: Iterable[Route]) -> Route | None:
     """The main table's route for the whole of ``destination``: the longest prefix, then the lowest metric."""
     covering = (
         route
         for route in routes
-        if route.table == "main" and "dead" not in route.flags and destination.subnet_of(route.dst)
+        if route.table == "main" and "dead" not in route.flags and within(destination, route.dst)
     )
     return max(covering, key=lambda route: (route.dst.prefixlen, -route.metric), default=None)
 
@@ -97,22 +99,22 @@ def carriers(others: Iterable[OtherNode], wiring: Wiring) -> dict[str, Carrier |
 
 
 def classify(pod_ip: str, veth: Link, wiring: Wiring, others: Sequence[OtherNode] = ()) -> Datapath:
-    """The datapath of the Pod of ``pod_ip`` (IPv4, else ValueError) whose end on the node is ``veth``."""
-    kind, bridge, inside = _inside(IPv4Address(pod_ip), veth, wiring)
+    """The datapath of the Pod of ``pod_ip`` (ValueError if it is none) whose end on the node is ``veth``."""
+    kind, bridge, inside = _inside(ip_address(pod_ip), veth, wiring)
     between, outside = _between(carriers(others, wiring))
     return Datapath(kind, bridge, between, _uplink(others, wiring), f"{inside}; {outside}.")
 
 
 def _carrier(node: OtherNode, wiring: Wiring) -> Carrier | str:
     try:
-        range_ = IPv4Network(node.cidr)
+        range_ = ip_network(node.cidr)
     except ValueError:
-        return f"{node.name} has no IPv4 Pod range, but {node.cidr or 'none'}."
+        return f"{node.name} has no Pod range, but {node.cidr or 'none'}."
     whose = f"the Pod range {range_} of {node.name}"
     route = route_to(range_, wiring.routes)
     if route is None:
         return f"No route covers {whose}."
-    if route.dst == EVERYWHERE:
+    if not route.dst.prefixlen:
         return f"Only the default route ({_hop(route)}) covers {whose}."
     if route.type != "unicast":
         return f"The {route.type} route {route.dst} ends {whose}."
@@ -140,21 +142,19 @@ def _between(found: Mapping[str, Carrier | str]) -> tuple[Between, str]:
     return how, f"other nodes' Pod ranges go by {how}: {hops}"
 
 
-def _inside(pod: IPv4Address, veth: Link, wiring: Wiring) -> tuple[Kind, str, str]:
-    route = route_to(IPv4Network(pod), wiring.routes)
+def _inside(pod: Ip, veth: Link, wiring: Wiring) -> tuple[Kind, str, str]:
+    route = route_to(ip_network(pod), wiring.routes)
     routed = f"the node routes {pod} {_hop(route)}" if route else f"the node has no route to {pod}"
     if veth.master:
         return _bridged(pod, veth, wiring, route, routed)
     direct = route is not None and not route.via and route.scope in ("link", "host")
-    if route and direct and (route.dst.prefixlen, route.dev) == (32, veth.name):
+    if route and direct and (route.dst.prefixlen, route.dev) == (pod.max_prefixlen, veth.name):
         way = "so packets between Pods of this node are routed too, and cross no bridge"
         return "ptp", "", f"{veth.name} is a port of no bridge and {routed}, {way}"
     return "unknown", "", f"{veth.name} is a port of no bridge, and {routed}"
 
 
-def _bridged(
-    pod: IPv4Address, veth: Link, wiring: Wiring, route: Route | None, routed: str
-) -> tuple[Kind, str, str]:
+def _bridged(pod: Ip, veth: Link, wiring: Wiring, route: Route | None, routed: str) -> tuple[Kind, str, str]:
     master = wiring.named(veth.master)
     if master is None or master.kind != "bridge":
         what = f"a {master.kind} and no bridge" if master else "not among the node's links"
@@ -177,7 +177,7 @@ def _hop(route: Route) -> str:
 def _uplink(others: Iterable[OtherNode], wiring: Wiring) -> str:
     for node in others:
         with suppress(ValueError):  # an address of another family, or none
-            if route := route_to(IPv4Network(node.ip), wiring.routes):
+            if route := route_to(ip_network(node.ip), wiring.routes):
                 return route.dev
     default = route_to(EVERYWHERE, wiring.routes)
     return default.dev if default else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from scripts.ends import end_of, ip_of
 from scripts.evidence.links import Wiring
 from scripts.evidence.trace import Hop
 from scripts.evidence.view import View
@@ -18,13 +19,13 @@ class Directory:
 
     def of(self, end: str) -> str:
         """The name of the owner of the address in ``end`` ("ip:port"); empty if it is unknown."""
-        return self.names.get(end.rpartition(":")[0], "")
+        return self.names.get(ip_of(end), "")
 
     def met(self, hops: Iterable[Hop]) -> dict[str, str]:
         """The names of all the owners of addresses in ``hops``, in their order."""
         found: dict[str, str] = {}
         for end in (end for hop in hops for end in (hop.src, hop.dst)):
-            for key in (end.rpartition(":")[0], end):
+            for key in (ip_of(end), end):
                 if key in self.names:
                     found.setdefault(key, self.names[key])
         return found
@@ -56,7 +57,7 @@ def _services(view: View) -> dict[str, str]:
             names[service.cluster_ip] = name
         names |= dict.fromkeys(service.balancer_ips, f"load balancer of {name}")
         for port in service.node_ports.values():
-            names |= {f"{node.ip}:{port}": f"node port of {name}" for node in view.snapshot.nodes}
+            names |= {end_of(node.ip, port): f"node port of {name}" for node in view.snapshot.nodes}
     return names
 
 

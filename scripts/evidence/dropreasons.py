@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from scripts.ends import ip_of
 from scripts.evidence.trace import Hop, Trace
 
 READY = "podpath-drops-ready"
@@ -111,7 +112,7 @@ def of_trace(dropped: Iterable[Dropped], trace: Trace) -> Iterator[Dropped]:
 
 
 def _ip(end: str) -> str:
-    return end.rpartition(":")[0]
+    return ip_of(end)
 
 
 def _names_one(hop: Hop) -> bool:

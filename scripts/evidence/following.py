@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal
 
+from scripts.ends import end_of
 from scripts.evidence.pcap import Flag, Packet
 from scripts.evidence.trace import Answer, Capture, Change, Hop, Interface, Kind, Start, Trace, Way
 
@@ -40,11 +41,11 @@ class _Sighting:
 
     @property
     def src(self) -> str:
-        return f"{self.packet.src}:{self.packet.sport}"
+        return end_of(self.packet.src, self.packet.sport)
 
     @property
     def dst(self) -> str:
-        return f"{self.packet.dst}:{self.packet.dport}"
+        return end_of(self.packet.dst, self.packet.dport)
 
     @property
     def port(self) -> tuple[str, int]:

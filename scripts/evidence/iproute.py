@@ -9,12 +9,13 @@ import json
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from ipaddress import IPv4Interface, IPv4Network
+from ipaddress import ip_interface, ip_network
 from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-from scripts.evidence.links import EVERYWHERE, Address, Link, Look, Route, Wiring
+from scripts.ends import family_of
+from scripts.evidence.links import EVERYWHERE, EVERYWHERE_V6, Address, Link, Look, Network, Route, Wiring
 
 Line = TypeVar("Line", bound=BaseModel)
 # "2: eth0@if11: <BROADCAST,UP> mtu 1500 … link/ether 46:dd:9f:0a:a8:de brd …", a line an interface
@@ -25,8 +26,8 @@ def read_wiring(outputs: Mapping[str, str]) -> Wiring:
     """A node's wiring from the output of each of ``COMMANDS``. Raises ValueError for an unreadable one."""
     return Wiring(
         tuple(links(outputs["links"])),
-        tuple(addresses(outputs["addresses"])),
-        tuple(routes(outputs["routes"])),
+        (*addresses(outputs["addresses"]), *addresses(outputs.get("addresses-v6", "[]"))),
+        (*routes(outputs["routes"]), *routes(outputs.get("routes-v6", "[]"))),
         fdb(outputs["fdb"]),
     )
 
@@ -61,7 +62,7 @@ class _LinkLine(_Printed):
 class _AddressInfo(_Printed):
     family: str = ""
     local: str = ""
-    prefixlen: int = 0
+    prefixlen: int = -1
 
 
 class _AddressLine(_Printed):
@@ -127,23 +128,26 @@ def look(text: str, name: str = "eth0") -> Look:
 
 
 def addresses(text: str) -> list[Address]:
-    """The IPv4 addresses of ``ip -j -4 addr show``."""
+    """The addresses of ``ip -j addr show``; those of the link alone (fe80::) are left out."""
     found = []
     for line in _read(text, "ip addr", _AddressLine):
         for info in line.addr_info:
-            if info.family == "inet":
-                with suppress(ValueError):
-                    found.append(Address(line.ifname, IPv4Interface(f"{info.local}/{info.prefixlen}")))
+            with suppress(ValueError):
+                ip = ip_interface(f"{info.local}/{info.prefixlen}")
+                if not ip.is_link_local or ip.version == 4:
+                    found.append(Address(line.ifname, ip))
     return found
 
 
 def routes(text: str) -> list[Route]:
-    """The IPv4 routes of ``ip -j -4 route show``, of one table or all; a multipath route is several."""
+    """The routes of ``ip -j -4 route show`` or ``-6``, of one table or all; a multipath route is several."""
     found = []
     for line in _read(text, "ip route", _RouteLine):
         with suppress(ValueError):
-            network = EVERYWHERE if line.dst == "default" else IPv4Network(line.dst, strict=False)
-            found += [_route(network, line, hop) for hop in line.nexthops or [line]]
+            for hop in line.nexthops or [line]:
+                every = EVERYWHERE_V6 if family_of(hop.gateway) == 6 else EVERYWHERE
+                network = every if line.dst == "default" else ip_network(line.dst, strict=False)
+                found.append(_route(network, line, hop))
     return found
 
 
@@ -157,7 +161,7 @@ def fdb(text: str) -> dict[str, str]:
     return {line.mac.lower(): line.ifname for line in lines if line.mac and line.ifname and line.master}
 
 
-def _route(network: IPv4Network, line: _RouteLine, hop: _Hop) -> Route:
+def _route(network: Network, line: _RouteLine, hop: _Hop) -> Route:
     return Route(
         network,
         hop.dev,

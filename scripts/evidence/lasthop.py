@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from scripts.ends import ip_of
 from scripts.evidence.trace import Hop, Trace
 
 
@@ -19,7 +20,7 @@ def last_seen(
     if not requests:
         return "the request was seen on no node"
     if not replies:
-        ip = requests[-1].dst.rpartition(":")[0]
+        ip = ip_of(requests[-1].dst)
         after = _after(requests[-1], owner, node_of)
         if connected and not node_of(ip):
             after = f"{owner(ip) or ip} accepted the connection, and no answer came"
@@ -36,7 +37,7 @@ def last_seen(
 
 def _turned_away(hop: Hop, node_of: Callable[[str], str]) -> bool:
     """Whether a request ended on a node, or on the gateway, that it was only to pass."""
-    return hop.direction == "in" and node_of(hop.dst.rpartition(":")[0]) != hop.node
+    return hop.direction == "in" and node_of(ip_of(hop.dst)) != hop.node
 
 
 def _at(hop: Hop) -> str:
@@ -46,12 +47,12 @@ def _at(hop: Hop) -> str:
 
 
 def _end(hop: Hop, owner: Callable[[str], str]) -> str:
-    return owner(hop.dst.rpartition(":")[0]) or hop.dst
+    return owner(ip_of(hop.dst)) or hop.dst
 
 
 def _after(hop: Hop, owner: Callable[[str], str], node_of: Callable[[str], str]) -> str:
     """Where it should have come next."""
-    ip = hop.dst.rpartition(":")[0]
+    ip = ip_of(hop.dst)
     there, whose = node_of(ip), owner(ip) or ip
     if hop.direction == "out" and hop.interface.kind == "pod":
         return f"{whose} sent no answer"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Interface, IPv4Network
+from ipaddress import IPv4Interface, IPv4Network, IPv6Interface, IPv6Network
 
 COMMANDS: Mapping[str, list[str]] = {
     "links": ["ip", "-j", "-d", "link", "show"],
@@ -17,7 +17,22 @@ COMMANDS: Mapping[str, list[str]] = {
 }
 """What to run on a node for its ``Wiring``: ``read_wiring`` takes the output of each under the same key."""
 
+COMMANDS_V6: Mapping[str, list[str]] = {
+    "addresses-v6": ["ip", "-j", "-6", "addr", "show"],
+    "routes-v6": ["ip", "-j", "-6", "route", "show"],
+}
+"""What to run beside these on a node with IPv6."""
+
+Network = IPv4Network | IPv6Network
 EVERYWHERE = IPv4Network("0.0.0.0/0")
+EVERYWHERE_V6 = IPv6Network("::/0")
+
+
+def within(inner: Network, outer: Network) -> bool:
+    """Whether a network is a part of another one; of two families none is."""
+    if isinstance(inner, IPv4Network):
+        return isinstance(outer, IPv4Network) and inner.subnet_of(outer)
+    return isinstance(outer, IPv6Network) and inner.subnet_of(outer)
 
 
 @dataclass(frozen=True)
@@ -38,17 +53,17 @@ class Link:
 
 @dataclass(frozen=True)
 class Address:
-    """An IPv4 address with its prefix, and the interface that owns it."""
+    """An address with its prefix, and the interface that owns it."""
 
     dev: str
-    ip: IPv4Interface
+    ip: IPv4Interface | IPv6Interface
 
 
 @dataclass(frozen=True)
 class Route:
-    """One next hop of an IPv4 route: ``via`` is the gateway, empty for a destination on the link itself."""
+    """One next hop of a route: ``via`` is the gateway, empty for a destination on the link itself."""
 
-    dst: IPv4Network
+    dst: Network
     dev: str = ""
     via: str = ""
     scope: str = "global"

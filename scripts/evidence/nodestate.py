@@ -26,6 +26,10 @@ _SWITCHES = (
     "/proc/sys/net/ipv4/conf/*/rp_filter",
     "/proc/sys/net/ipv4/conf/*/forwarding",
 )
+_SWITCHES_V6 = (
+    "/proc/sys/net/bridge/bridge-nf-call-ip6tables",
+    "/proc/sys/net/ipv6/conf/*/forwarding",
+)
 COMMANDS: Mapping[str, list[str]] = {
     "rules": ["iptables-save", "-c"],
     "links": ["ip", "-j", "-d", "-s", "link", "show"],
@@ -40,6 +44,14 @@ COMMANDS: Mapping[str, list[str]] = {
     "proxy": ["curl", "-s", "--max-time", "1", "http://127.0.0.1:10249/proxyMode"],
 }
 """What to run in a node's agent; ``read_state`` takes the output of each under the same key."""
+COMMANDS_V6: Mapping[str, list[str]] = {
+    "rules-v6": ["ip6tables-save", "-c"],
+    "routes-v6": ["ip", "-j", "-6", "route", "show", "table", "all"],
+    "policies-v6": ["ip", "-j", "-6", "rule", "show"],
+    "neighbours-v6": ["ip", "-j", "-6", "neigh", "show"],
+    "switches-v6": ["sh", "-c", f"grep -s . {' '.join(_SWITCHES_V6)}; true"],
+}
+"""What to run besides on a node with IPv6."""
 REFUSED, TIMED_OUT = 7, 28
 """curl's exit codes: nothing listens; nothing came in time."""
 
@@ -93,9 +105,17 @@ class NodeState:
         return now[counter] - was[counter] if counter in now and counter in was else 0
 
 
-def read_state(outputs: Mapping[str, Output]) -> NodeState:
-    """A node's state from the output of ``COMMANDS``; what cannot be read stays empty. Never raises."""
+def read_state(outputs: Mapping[str, Output], family: int = 4) -> NodeState:
+    """A node's state, as far as it is of one family, from the output of ``COMMANDS`` and ``COMMANDS_V6``.
+
+    What cannot be read stays empty. Never raises.
+    """
     texts = {key: output.text for key, output in outputs.items() if not output.returncode}
+    switches = _switches(texts.get("switches", ""))
+    if family == 6:
+        common = {name: value for name, value in switches.items() if not name.startswith("ipv4/")}
+        switches = common | _switches(texts.get("switches-v6", ""))
+        texts |= {key.removesuffix("-v6"): texts.get(key, "") for key in COMMANDS_V6}
     proxy = outputs.get("proxy")
     try:
         known = tuple(routes(texts["routes"]))
@@ -109,7 +129,7 @@ def read_state(outputs: Mapping[str, Output]) -> NodeState:
             str(one["dst"]): " ".join(map(str, _list(one.get("state"))))
             for one in _objects(texts.get("neighbours", ""), "dst")
         },
-        _switches(texts.get("switches", "")),
+        switches,
         counters(texts.get("counters", "")),
         _tracking(texts.get("tracking", "")),
         texts.get("proxy", "").strip(),

@@ -7,6 +7,7 @@ from concurrent.futures import Executor as Threads
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from scripts.ends import family_of
 from scripts.evidence import links
 from scripts.evidence.conntrack import Entry, Index, parse
 from scripts.evidence.links import Wiring
@@ -24,8 +25,13 @@ RULES = {
     "iptables": ["iptables-save", "-c", "-t", "nat"],
     "nft": ["nft", "-j", "list", "table", "ip", "kube-proxy"],
 }
+RULES_V6 = {
+    "ip6tables": ["ip6tables-save", "-c", "-t", "nat"],
+    "nft6": ["nft", "-j", "list", "table", "ip6", "kube-proxy"],
+}
+"""The same of IPv6, which are asked for where the nodes have such addresses."""
 WIRING = links.COMMANDS
-MAY_FAIL = ("bridge", "nft", "mode")
+MAY_FAIL = ("bridge", "nft", "nft6", "mode")
 """What a node need not have: the bridge module, kube-proxy's nftables table, a kube-proxy that answers."""
 Listener = tuple[str, int]
 Part = Literal["wiring", "rules", "connections", "listeners"]
@@ -55,7 +61,7 @@ class NodeView:
 
     @property
     def addresses(self) -> frozenset[str]:
-        """The node's own IPv4 addresses."""
+        """The node's own addresses."""
         return frozenset(str(address.ip.ip) for address in self.wiring.addresses)
 
 
@@ -116,19 +122,25 @@ def _shares(entry: ServiceRules) -> str:
     return ", ".join(f"{b.address} {float(b.share):.1%} +{b.packets}" for b in entry.backends)
 
 
-def commands(clients: Iterable[str], rules_only: bool = False) -> dict[str, list[str]]:
+def commands(
+    clients: Iterable[str], rules_only: bool = False, families: Collection[int] = (4,)
+) -> dict[str, list[str]]:
     """What to run on a node to see its wiring, its rules, who listens, and the connections of ``clients``.
 
-    ``rules_only``: as little as it takes to see later what the rules have counted.
+    ``rules_only``: as little as it takes to see later what the rules have counted. ``families`` are the
+    versions of IP that the nodes have.
     """
+    six = 6 in families
+    rules = {**RULES, **(RULES_V6 if six else {})}
     if rules_only:
-        return dict(RULES)
+        return rules
     return {
         "listeners": ["ss", "-ltnH"],
         "bridge": ["cat", BRIDGE_SWITCH],
         "mode": ["curl", "-sf", "--max-time", "2", PROXY_MODE],
         **WIRING,
-        **RULES,
+        **(links.COMMANDS_V6 if six else {}),
+        **rules,
         **connections(clients),
     }
 
@@ -147,10 +159,21 @@ exit "$code"
 def connections(clients: Iterable[str]) -> dict[str, list[str]]:
     """What to run on a node to see the connections of ``clients`` (IPs) alone."""
     clients = sorted(clients)
-    if len(clients) > FEW:
-        sought = "\n".join(f"src={ip} " for ip in clients)
-        return {"conntrack/many": ["sh", "-c", SEARCHED, "sh", sought, *LISTING]}
-    return {f"conntrack/{ip}": [*LISTING, "-s", ip] for ip in clients}
+    if len(clients) <= FEW:
+        return {f"conntrack/{ip}": [*_listing(family_of(ip)), "-s", ip] for ip in clients}
+    sought = {family: [ip for ip in clients if family_of(ip) == family] for family in (4, 6)}
+    return {
+        "conntrack/many" + (f"-v{family}" if family == 6 else ""): [
+            *("sh", "-c", SEARCHED, "sh", "\n".join(f"src={ip} " for ip in ips)),
+            *_listing(family),
+        ]
+        for family, ips in sought.items()
+        if ips
+    }
+
+
+def _listing(family: int) -> list[str]:
+    return [*LISTING, *(("-f", "ipv6") if family == 6 else ())]
 
 
 def node_view(outputs: Mapping[str, frames.Output], asked: Iterable[str]) -> NodeView:
@@ -193,13 +216,16 @@ def _part(key: str) -> Part:
         return "listeners"
     if key.startswith("conntrack/"):
         return "connections"
-    return "rules" if key in RULES else "wiring"
+    return "rules" if key in RULES or key in RULES_V6 else "wiring"
 
 
 def rules_of(outputs: Mapping[str, frames.Output]) -> Rules:
-    """kube-proxy's rules from the output of ``RULES``."""
+    """kube-proxy's rules from the output of ``RULES``, with ``RULES_V6`` where they were asked for."""
     texts = {key: output.text for key, output in outputs.items() if not output.returncode}
-    return read_rules(texts.get("iptables", ""), texts.get("nft", ""))
+    rules = read_rules(texts.get("iptables", ""), texts.get("nft", ""))
+    if not RULES_V6.keys() & outputs.keys():
+        return rules
+    return rules.joined(read_rules(texts.get("ip6tables", ""), texts.get("nft6", "")))
 
 
 def listeners(text: str) -> set[Listener]:

@@ -1,4 +1,4 @@
-"""Reads what ``tcpdump -i any -w`` wrote and its final counts: IPv4/TCP packets, and whether any is missing.
+"""Reads what ``tcpdump -i any -w`` wrote and its final counts: TCP packets, and whether any is missing.
 
 The format is classic pcap (https://www.tcpdump.org/manpages/pcap-savefile.5.html) with the link type
 LINUX_SLL2 (https://www.tcpdump.org/linktypes/LINKTYPE_LINUX_SLL2.html).
@@ -10,8 +10,8 @@ import re
 import struct
 from dataclasses import dataclass
 from enum import IntFlag
-from ipaddress import IPv4Address
-from typing import Literal
+from ipaddress import IPv4Address, IPv6Address
+from typing import Literal, NamedTuple
 
 Direction = Literal["in", "out", "other"]
 
@@ -24,7 +24,7 @@ _MAGICS: dict[bytes, tuple[str, int]] = {
     b"\xa1\xb2\x3c\x4d": (">", 1),
     b"\x4d\x3c\xb2\xa1": ("<", 1),
 }
-_FILE, _RECORD, _COOKED, _IPV4, _TCP = 24, 16, 20, 20, 20
+_FILE, _RECORD, _COOKED, _IPV4, _IPV6, _TCP = 24, 16, 20, 20, 40, 20
 """Bytes of each header, without options."""
 _DIRECTIONS: dict[int, Direction] = {0: "in", 1: "in", 2: "in", 3: "other", 4: "out"}
 
@@ -41,7 +41,7 @@ class Flag(IntFlag):
 
 @dataclass(frozen=True)
 class Packet:
-    """An IPv4/TCP packet at one interface. ``mac`` is the frame's sender; ``seq`` and ``ack`` are absolute.
+    """A TCP packet at one interface. ``mac`` is the frame's sender; ``seq`` and ``ack`` are absolute.
 
     ``direction`` "other" is a frame to another MAC than the interface's own: what a Pod sends shows so at
     its veth's end on the node, because the frame is for the bridge or for another Pod.
@@ -68,7 +68,7 @@ class Packet:
 class Frame:
     """A frame as it was captured, with its SLL2 header. ``length`` are its bytes before it was cut.
 
-    ``packet`` is the IPv4/TCP packet in it, None for anything else.
+    ``packet`` is the TCP packet in it, None for anything else.
     """
 
     time_ns: int
@@ -78,7 +78,7 @@ class Frame:
 
 
 def read(data: bytes) -> tuple[tuple[Packet, ...], bool]:
-    """The IPv4/TCP packets of a capture file, and whether it is whole: it ends where a record ends.
+    """The TCP packets of a capture file, and whether it is whole: it ends where a record ends.
 
     Raises ValueError with one sentence for anything but such a file.
     """
@@ -124,18 +124,12 @@ def _packet(frame: bytes, time_ns: int) -> Packet | None:
     if len(frame) < _COOKED + _IPV4 + _TCP:
         return None
     ethertype, _, ifindex, _, kind, known, address = struct.unpack_from(">HHIHBB8s", frame)
-    version, _, total, _, fragment, _, protocol, _, src, dst = struct.unpack_from(
-        ">BBHHHBBHII", frame, _COOKED
-    )
-    if ethertype != 0x0800 or version >> 4 != 4 or protocol != 6 or fragment & 0x1FFF:
+    head = {0x0800: _head, 0x86DD: _head_v6}.get(ethertype, _no_head)(frame)
+    if head is None or len(frame) < head.ends + _TCP:
         return None
-    tcp = _COOKED + (version & 15) * 4
-    if tcp < _COOKED + _IPV4 or len(frame) < tcp + _TCP:
-        return None
+    tcp, end = head.ends, head.whole
     sport, dport, seq, ack, offset, flags = struct.unpack_from(">HHIIBB", frame, tcp)
     body = tcp + (offset >> 4) * 4
-    # A segment too big for the field, before the card cuts it up, has the total 0.
-    end = _COOKED + total if total else len(frame)
     if body < tcp + _TCP or end < body:
         return None
     return Packet(
@@ -143,9 +137,9 @@ def _packet(frame: bytes, time_ns: int) -> Packet | None:
         ifindex,
         _DIRECTIONS.get(kind, "other"),
         address[: min(known, 8)].hex(":"),
-        str(IPv4Address(src)),
+        head.src,
         sport,
-        str(IPv4Address(dst)),
+        head.dst,
         dport,
         seq,
         ack,
@@ -153,6 +147,44 @@ def _packet(frame: bytes, time_ns: int) -> Packet | None:
         frame[body:end],
         end - body,
     )
+
+
+class _Head(NamedTuple):
+    """An IP header in front of TCP: where in the frame it ends, and where the whole packet does."""
+
+    src: str
+    dst: str
+    ends: int
+    whole: int
+
+
+def _no_head(frame: bytes) -> _Head | None:
+    return None
+
+
+def _head(frame: bytes) -> _Head | None:
+    """IPv4 (RFC 791)."""
+    version, _, total, _, fragment, _, protocol, _, src, dst = struct.unpack_from(
+        ">BBHHHBBHII", frame, _COOKED
+    )
+    ends = _COOKED + (version & 15) * 4
+    if version >> 4 != 4 or protocol != 6 or fragment & 0x1FFF or ends < _COOKED + _IPV4:
+        return None
+    # A segment too big for the field, before the card cuts it up, has the total 0.
+    whole = _COOKED + total if total else len(frame)
+    return _Head(str(IPv4Address(src)), str(IPv4Address(dst)), ends, whole)
+
+
+def _head_v6(frame: bytes) -> _Head | None:
+    """IPv6 (RFC 8200); a packet with extension headers is none that a lab sends."""
+    ends = _COOKED + _IPV6
+    if len(frame) < ends:
+        return None
+    version, payload, following, _, src, dst = struct.unpack_from(">IHBB16s16s", frame, _COOKED)
+    if version >> 28 != 6 or following != 6:
+        return None
+    whole = ends + payload if payload else len(frame)  # 0 as with IPv4: a jumbogram, or not yet cut up
+    return _Head(str(IPv6Address(src)), str(IPv6Address(dst)), ends, whole)
 
 
 @dataclass(frozen=True)

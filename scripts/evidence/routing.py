@@ -5,10 +5,10 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
-from scripts.evidence.links import EVERYWHERE, Route
+from scripts.evidence.links import Network, Route
 
 NOWHERE = ("blackhole", "unreachable", "prohibit")
 """Types of routes, and actions of policy rules, that end a packet's way (ip-route(8))."""
@@ -19,32 +19,34 @@ NAMES = {"254": "main", "255": "local", "253": "default"}
 class PolicyRule:
     """A policy rule: packets of this source and destination use this table, or go nowhere (``action``).
 
+    None stands for every address.
+
     ``other`` says that it asks for more, such as a mark or an interface, so that it cannot be applied here.
     """
 
     priority: int
-    source: IPv4Network = EVERYWHERE
-    destination: IPv4Network = EVERYWHERE
+    source: Network | None = None
+    destination: Network | None = None
     table: str = "main"
     action: str = ""
     other: bool = False
 
     def __str__(self) -> str:
-        ends = [f"from {self.source}" if self.source != EVERYWHERE else "from all"]
-        ends += [f"to {self.destination}"] * (self.destination != EVERYWHERE)
+        ends = [f"from {self.source}" if self.source else "from all"]
+        ends += [f"to {self.destination}"] * (self.destination is not None)
         return f"{self.priority}: {' '.join(ends)} {self.action or f'lookup {self.table}'}"
 
 
 def policies(told: Iterable[Mapping[str, Any]]) -> tuple[PolicyRule, ...]:
-    """The rules of ``ip -j -4 rule show``, in their order; one that cannot be read is passed over."""
+    """The rules of ``ip -j -4 rule show`` or ``-6``, in their order, as far as they can be read."""
     found = []
     for one in told:
         try:
             found.append(
                 PolicyRule(
                     int(one["priority"]),
-                    _network(one.get("src", "all"), one.get("srclen", 32)),
-                    _network(one.get("dst", "all"), one.get("dstlen", 32)),
+                    _network(one.get("src", "all"), one.get("srclen")),
+                    _network(one.get("dst", "all"), one.get("dstlen")),
                     str(one.get("table", "")),
                     str(one.get("action", "")),
                     bool(
@@ -61,9 +63,9 @@ def way(
     routes: Sequence[Route], rules: Sequence[PolicyRule], source: str, destination: str
 ) -> Route | PolicyRule | None:
     """The route that a packet takes, the rule or route by which it goes nowhere, or None where none fits."""
-    here, there = ipaddress.IPv4Address(source), ipaddress.IPv4Address(destination)
+    here, there = ipaddress.ip_address(source), ipaddress.ip_address(destination)
     for rule in rules or (PolicyRule(32766),):
-        if rule.other or here not in rule.source or there not in rule.destination:
+        if rule.other or not (_covers(rule.source, here) and _covers(rule.destination, there)):
             continue
         if rule.action in NOWHERE:
             return rule
@@ -73,8 +75,15 @@ def way(
     return None
 
 
-def _network(ip: object, length: object) -> IPv4Network:
-    return EVERYWHERE if ip == "all" else IPv4Network(f"{ip}/{length}", strict=False)
+def _covers(network: Network | None, address: IPv4Address | IPv6Address) -> bool:
+    return network is None or address in network
+
+
+def _network(ip: object, length: object) -> Network | None:
+    """A rule's selector; one without a length is a single address."""
+    if ip == "all":
+        return None
+    return ipaddress.ip_network(f"{ip}/{length}" if length is not None else str(ip), strict=False)
 
 
 def _table(name: str) -> str:

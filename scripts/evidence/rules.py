@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Literal, NamedTuple
 
+from scripts.ends import end_of
+
 Mode = Literal["iptables", "ipvs", "nftables", "none"]
 
 OWN_POSTROUTING = ("KUBE-POSTROUTING", "masquerading")
@@ -46,7 +48,7 @@ class Backend:
     @property
     def address(self) -> str:
         """As ``ip:port``."""
-        return f"{self.ip}:{self.port}"
+        return end_of(self.ip, self.port)
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,13 @@ class Rules:
     def node_ports(self) -> dict[tuple[int, str], ServiceRules]:
         """The entries for node ports, by port and protocol."""
         return {(key.port, key.protocol): of for key, of in self.entries.items() if not key.address}
+
+    def joined(self, other: Rules) -> Rules:
+        """These and the rules for the other family of addresses, of which node ports are left out.
+
+        A node port is known by its number alone, and has rules in both families.
+        """
+        return Rules(self.mode, {**other.services, **self.entries}, (*self.masquerades, *other.masquerades))
 
     def of(self, service: str) -> Rules:
         """Only the entries of the Service ``namespace/service``."""

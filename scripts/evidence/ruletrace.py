@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from scripts.ends import end_of, family_of
 from scripts.evidence.netfilter import Ruleset, read_ruleset
 
 PORTS = range(20000, 24000)
@@ -26,6 +27,8 @@ _LISTED = "podpath-section"
 """What precedes nft's list of all rules."""
 _SAVED = "podpath-iptables"
 """What precedes iptables-save's list."""
+_SAVED_V6 = "podpath-ip6tables"
+"""What precedes that of ip6tables-save."""
 _CHAINS = {"pre": "prerouting", "out": "output"}
 
 _LINE = re.compile(r"trace id (\w+) (\w+) (\S+) (\S+) (packet:|rule|policy|verdict|return)\s?(.*)")
@@ -37,12 +40,12 @@ _HOOK = re.compile(r"^\t\ttype \w+ hook (\w+) ")
 _WORDS = {
     "iif": re.compile(r'\biif "([^"]+)"'),
     "oif": re.compile(r'\boif "([^"]+)"'),
-    "src": re.compile(r"\bip saddr (\S+)"),
-    "dst": re.compile(r"\bip daddr (\S+)"),
+    "src": re.compile(r"\bip6? saddr (\S+)"),
+    "dst": re.compile(r"\bip6? daddr (\S+)"),
     "sport": re.compile(r"\b(?:tcp|udp) sport (\d+)"),
     "dport": re.compile(r"\b(?:tcp|udp) dport (\d+)"),
     "number": re.compile(r"\bip id (\d+)"),
-    "length": re.compile(r"\bip length (\d+)"),
+    "length": re.compile(r"\bip6? length (\d+)"),
     "flags": re.compile(r"\btcp flags == (.+?) tcp window"),
 }
 _REWRITES = re.compile(r"-j (?:DNAT|SNAT|MASQUERADE|REDIRECT)\b|\b(?:dnat|snat|masquerade|redirect)\b")
@@ -158,12 +161,22 @@ class Marked:
     """What is marked besides replayed requests, by IPs: who asks DNS, and Pods whose own SYNs matter.
 
     ``lenders`` have connections whose SYNs are marked in both directions wherever a node tracks them: also
-    the answer to a connection that a node opened for somebody, in its own name.
+    the answer to a connection that a node opened for somebody, in its own name. ``six``: requests are
+    replayed by IPv6, too.
     """
 
     dns: frozenset[str] = frozenset()
     openers: frozenset[str] = frozenset()
     lenders: frozenset[str] = frozenset()
+    six: bool = False
+
+    def of(self, family: int) -> Marked:
+        """What of it has addresses of a family."""
+
+        def own(ips: frozenset[str]) -> frozenset[str]:
+            return frozenset(ip for ip in ips if family_of(ip) == family)
+
+        return Marked(own(self.dns), own(self.openers), own(self.lenders))
 
 
 def marks(marked: Marked = Marked(), limit: int = 100) -> str:
@@ -171,6 +184,12 @@ def marks(marked: Marked = Marked(), limit: int = 100) -> str:
 
     SYNs are marked without a limit, other packets up to ``limit`` a second: a mebibyte is hundreds of them.
     """
+    six = marked.of(6)
+    tables = _marks("ip", marked.of(4), limit)
+    return tables + (_marks("ip6", six, limit) if marked.six or six != Marked() else "")
+
+
+def _marks(family: str, marked: Marked, limit: int) -> str:
     ports, newline = f"{PORTS.start}-{PORTS.stop - 1}", "\n"
     many = f"limit rate {limit}/second burst {limit} packets"
     rules = []
@@ -179,23 +198,23 @@ def marks(marked: Marked = Marked(), limit: int = 100) -> str:
         rules.append(f"tcp {side} {ports} {many} meta nftrace set 1")
         rules.append(f"udp {side} {ports} {many} meta nftrace set 1")
     for ip in sorted(marked.dns):
-        rules.append(f"ip saddr {ip} udp dport 53 {many} meta nftrace set 1")
-        rules.append(f"ip daddr {ip} udp sport 53 {many} meta nftrace set 1")
+        rules.append(f"{family} saddr {ip} udp dport 53 {many} meta nftrace set 1")
+        rules.append(f"{family} daddr {ip} udp sport 53 {many} meta nftrace set 1")
     for ip in sorted(marked.openers):
-        rules.append(f"ip saddr {ip} tcp flags & syn == syn {many} meta nftrace set 1")
-        rules.append(f"ip daddr {ip} tcp flags & syn == syn {many} meta nftrace set 1")
+        rules.append(f"{family} saddr {ip} tcp flags & syn == syn {many} meta nftrace set 1")
+        rules.append(f"{family} daddr {ip} tcp flags & syn == syn {many} meta nftrace set 1")
     chains = [
         f"chain {name} {{\ntype filter hook {hook} priority raw; policy accept;\n{newline.join(rules)}\n}}"
         for name, hook in _CHAINS.items()
     ]
     lent = [
-        f"ct original ip saddr {ip} tcp flags & syn == syn {many} meta nftrace set 1"
+        f"ct original {family} saddr {ip} tcp flags & syn == syn {many} meta nftrace set 1"
         for ip in sorted(marked.lenders)
     ]
     if lent:  # netfilter knows a packet's connection from priority -200 on (nft(8), hooks)
         hook = "type filter hook prerouting priority -199; policy accept;"
         chains.append(f"chain tracked {{\n{hook}\n{newline.join(lent)}\n}}")
-    return f"table ip {TABLE} {{\n{newline.join(chains)}\n}}\n"
+    return f"table {family} {TABLE} {{\n{newline.join(chains)}\n}}\n"
 
 
 def program(marked: Marked = Marked()) -> list[str]:
@@ -211,11 +230,12 @@ def program(marked: Marked = Marked()) -> list[str]:
     script = (
         """\
 marks=$1; heard=$(mktemp) || exit 1
-ended() { trap '' TERM; trap - EXIT; nft delete table ip TABLE 2>/dev/null; kill $monitor 2>/dev/null; wait
+unmark() { for family in ip ip6; do nft delete table $family TABLE 2>/dev/null; done; }
+ended() { trap '' TERM; trap - EXIT; unmark; kill $monitor 2>/dev/null; wait
     cat "$heard"; rm -f "$heard"; echo LISTED; nft -a -s list ruleset; echo SAVED
-    iptables-save -c 2>/dev/null; exit 0; }
+    iptables-save -c 2>/dev/null; echo SAVED_V6; ip6tables-save -c 2>/dev/null; exit 0; }
 trap ended TERM EXIT
-nft delete table ip TABLE 2>/dev/null
+unmark
 nft -a monitor trace >"$heard" 2>&1 & monitor=$!
 listens() { for socket in /proc/$monitor/fd/*; do
     socket=$(readlink "$socket") inode=${socket#"socket:["}
@@ -227,6 +247,7 @@ echo READY
 wait
 """.replace("TABLE", TABLE)
         .replace("LISTED", _LISTED)
+        .replace("SAVED_V6", _SAVED_V6)
         .replace("SAVED", _SAVED)
         .replace("READY", READY)
     )
@@ -254,20 +275,26 @@ def read(text: str, node: str) -> tuple[Passage, ...]:
         elif id in open_ and table != TABLE:
             open_[id].rules += _rules((family, table, chain), what, rest, numbers)
     passages = (_passage(one, node, hooks) for one in done if one.table != TABLE)
-    return named(passages, read_ruleset(saved))
+    four, _, six = saved.partition(f"{_SAVED_V6}\n")
+    return named(passages, {"ip": read_ruleset(four), "ip6": read_ruleset(six)})
 
 
-def named(passages: Iterable[Passage], ruleset: Ruleset) -> tuple[Passage, ...]:
-    """The same with each rule's text as iptables-save has it, where it knows the rule."""
-    texts = {(rule.table, rule.chain, rule.number): rule.text for rule in ruleset.rules}
+def named(passages: Iterable[Passage], rulesets: Mapping[str, Ruleset]) -> tuple[Passage, ...]:
+    """The same with each rule's text as iptables-save has it, where it knows the rule.
+
+    ``rulesets`` are by nft's word for the family: ``ip``, ``ip6``.
+    """
+    texts = {
+        (family, rule.table, rule.chain, rule.number): rule.text
+        for family, ruleset in rulesets.items()
+        for rule in ruleset.rules
+    }
 
     def of(rule: MetRule) -> MetRule:
-        return replace(rule, text=texts.get((rule.table, rule.chain, rule.number), rule.text))
+        key = (rule.family, rule.table, rule.chain, rule.number)
+        return replace(rule, text=texts.get(key, rule.text))
 
-    return tuple(
-        replace(passage, rules=tuple(of(rule) if rule.family == "ip" else rule for rule in passage.rules))
-        for passage in passages
-    )
+    return tuple(replace(passage, rules=tuple(map(of, passage.rules))) for passage in passages)
 
 
 def _places(listed: str) -> tuple[dict[tuple[str, str, str, int], int], dict[tuple[str, str], str]]:
@@ -306,7 +333,7 @@ def _rules(
 def _passage(one: _Growing, node: str, hooks: Mapping[tuple[str, str], str]) -> Passage:
     head = one.head
     ends = [
-        f"{head.get(side, '')}:{head.get(port, '')}" for side, port in (("src", "sport"), ("dst", "dport"))
+        end_of(head.get(side, ""), head.get(port, "")) for side, port in (("src", "sport"), ("dst", "dport"))
     ]
     return Passage(
         node,

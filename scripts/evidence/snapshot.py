@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
+
+from scripts.ends import family_of
 
 EPOCH = datetime.fromtimestamp(0, UTC)
 CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
@@ -17,6 +19,11 @@ PASSING = "node.kubernetes.io/"
 Json = Mapping[str, Any]
 Key = tuple[str, str]
 """Namespace and name."""
+
+
+def _first(addresses: Sequence[str], family: int) -> str:
+    """The first address of a family; empty without one."""
+    return next((one for one in addresses if family_of(one) == family), "")
 
 
 @dataclass(frozen=True)
@@ -33,13 +40,17 @@ class NodeInfo:
     """Its operating system (``kubernetes.io/os``)."""
     families: tuple[str, ...] = ()
     """``IPv4``, ``IPv6`` or both, by its addresses."""
+    ips: tuple[str, ...] = ()
+    """All its InternalIPs."""
+    pod_cidrs: tuple[str, ...] = ()
+    """A range of each family."""
     boot: str = ""
     """Which start of which kernel it runs on (boot_id): nodes of one have one clock. Empty: not told."""
 
 
 @dataclass(frozen=True)
 class PodInfo:
-    """A Pod. ``restarts`` is the sum over its containers."""
+    """A Pod. ``restarts`` is the sum over its containers; ``ips`` has one address of each family."""
 
     namespace: str
     name: str
@@ -52,6 +63,7 @@ class PodInfo:
     phase: str
     restarts: int
     leaving: bool
+    ips: tuple[str, ...] = ()
     created: datetime = EPOCH
     """When, as the API server has it: to the second (metav1.Time)."""
 
@@ -87,6 +99,8 @@ class ServiceInfo:
     """Its type."""
     balancer_names: tuple[str, ...] = ()
     domain: str = DOMAIN
+    cluster_ips: tuple[str, ...] = ()
+    """One of each family that it has."""
 
     @property
     def node_ports(self) -> dict[int, int]:
@@ -141,7 +155,11 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The API's view at one moment."""
+    """The API's view at one moment, by the addresses of one family.
+
+    A cluster may have two (dual-stack, KEP-563): then it is first seen by the family of its nodes' first
+    addresses, and ``in_family`` gives the other one. ``beside`` are the endpoints of the other family.
+    """
 
     nodes: tuple[NodeInfo, ...] = ()
     pods: tuple[PodInfo, ...] = ()
@@ -149,6 +167,37 @@ class Snapshot:
     endpoints: Mapping[Key, tuple[Endpoint, ...]] = field(default_factory=dict)
     ingresses: Mapping[Key, tuple[str, ...]] = field(default_factory=dict)
     gateways: Mapping[Key, tuple[str, ...]] = field(default_factory=dict)
+    beside: Mapping[Key, tuple[Endpoint, ...]] = field(default_factory=dict)
+
+    @property
+    def family(self) -> int:
+        """The version of IP of the addresses by which it is seen: 4 or 6."""
+        return family_of(self.nodes[0].ip) if self.nodes else 4
+
+    @property
+    def families(self) -> frozenset[int]:
+        """The versions of IP of which every node has an address."""
+        of = [frozenset(map(family_of, node.ips or (node.ip,))) for node in self.nodes]
+        return frozenset.intersection(*of) if of else frozenset((4,))
+
+    def in_family(self, family: int) -> Snapshot:
+        """The same by the addresses of the other family: what has none of it has an empty one.
+
+        What load balancers, Ingresses and Gateways advertise is seen by IPv4 only.
+        """
+        if family == self.family:
+            return self
+        services = {key: _service_in(service, family) for key, service in self.services.items()}
+        return Snapshot(
+            tuple(
+                replace(node, ip=_first(node.ips, family), pod_cidr=_first(node.pod_cidrs, family))
+                for node in self.nodes
+            ),
+            tuple(replace(pod, ip=_first(pod.ips, family)) for pod in self.pods),
+            services,
+            endpoints=self.beside,
+            beside=self.endpoints,
+        )
 
     def node_ip(self, name: str) -> str:
         """The InternalIP of a node; empty for a place that is no node."""
@@ -189,14 +238,23 @@ def snapshot_of(
     domain: str = DOMAIN,
 ) -> Snapshot:
     """The records of a cluster from the ``items`` of its lists; ``domain`` is its DNS domain."""
+    found = tuple(map(_node, nodes))
+    family = Snapshot(found).family
     return Snapshot(
-        tuple(map(_node, nodes)),
+        found,
         tuple(map(pod_of, pods)),
         {(s.namespace, s.name): s for s in (service_of(service, domain) for service in services)},
-        endpoints_of(slices),
+        endpoints_of(slices, family),
         {_key(ingress): _advertised(ingress) for ingress in ingresses},
         {_key(gateway): _addresses(gateway) for gateway in gateways},
+        endpoints_of(slices, 4 if family == 6 else 6),
     )
+
+
+def _service_in(service: ServiceInfo, family: int) -> ServiceInfo:
+    ips = service.cluster_ips or (service.cluster_ip,)
+    ip = "None" if "None" in ips else _first(ips, family)
+    return replace(service, cluster_ip=ip, balancer_ips=())
 
 
 def pod_of(pod: Json) -> PodInfo:
@@ -214,6 +272,7 @@ def pod_of(pod: Json) -> PodInfo:
         phase=status.get("phase", ""),
         restarts=sum(container.get("restartCount", 0) for container in status.get("containerStatuses") or ()),
         leaving="deletionTimestamp" in meta,
+        ips=tuple(one["ip"] for one in status.get("podIPs") or () if one.get("ip")),
         created=_created(meta),
     )
 
@@ -239,13 +298,16 @@ def service_of(service: Json, domain: str = DOMAIN) -> ServiceInfo:
         spec.get("type", "ClusterIP"),
         _names(service),
         domain,
+        tuple(spec.get("clusterIPs") or ()),
     )
 
 
-def endpoints_of(slices: Sequence[Json]) -> dict[Key, tuple[Endpoint, ...]]:
-    """The endpoints of every Service from all EndpointSlices, sorted by Pod."""
+def endpoints_of(slices: Iterable[Json], family: int = 4) -> dict[Key, tuple[Endpoint, ...]]:
+    """The endpoints of every Service from its EndpointSlices of one family, sorted by Pod."""
     found: dict[Key, list[Endpoint]] = {}
     for piece in slices:
+        if (piece.get("addressType") == "IPv6") != (family == 6):
+            continue
         meta = piece["metadata"]
         service = (meta.get("labels") or {}).get("kubernetes.io/service-name")
         if service:
@@ -285,6 +347,8 @@ def _node(node: Json) -> NodeInfo:
         kept_out=_taint(node["spec"]),
         system=labels.get("kubernetes.io/os", "linux"),
         families=tuple(sorted({"IPv6" if ":" in address else "IPv4" for address in addresses})),
+        ips=tuple(addresses),
+        pod_cidrs=tuple(node["spec"].get("podCIDRs") or ()),
         boot=(status.get("nodeInfo") or {}).get("bootID", ""),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scripts.evidence.snapshot import DOMAIN, Endpoint, PodInfo, ServiceInfo, Snapshot
@@ -44,7 +44,18 @@ class View:
     """The cluster's DNS domain."""
     clocks: str = ""
     """Why no delay between this machine and a node is told; empty where they go by one clock."""
+    _other: dict[int, View] = field(default_factory=dict, init=False, compare=False, repr=False)
     _selected: dict[str, list[PodInfo]] = field(default_factory=dict, init=False, compare=False, repr=False)
+
+    def by(self, family: int) -> View:
+        """The cluster by its addresses of a family (4, 6; 0: its own first). Raises NotHere without them."""
+        if family in (0, self.snapshot.family):
+            return self
+        if family not in self.snapshot.families:
+            raise NotHere(f"not every node of this cluster has an IPv{family} address")
+        if family not in self._other:
+            self._other[family] = replace(self, snapshot=self.snapshot.in_family(family))
+        return self._other[family]
 
     def lab(self, lab: str) -> Mapping[str, Any]:
         """A lab's exports; raises NotHere when it is not deployed."""
@@ -112,6 +123,8 @@ class View:
         found = self.snapshot.services.get((namespace, service))
         if found is None:
             raise MissingPeer(f"the Service {service} is gone: look with kubectl -n {namespace} get services")
+        if found.cluster_ips and not found.cluster_ip:
+            raise NotHere(f"the Service {service} has no IPv{self.snapshot.family} address")
         return found
 
     def endpoints(self, lab: str, service: str) -> tuple[Endpoint, ...]:

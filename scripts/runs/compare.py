@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from scripts.checks.verdict import Verdict
+from scripts.ends import ip_of
 from scripts.evidence.identity import HEADER_NONCE, HEADER_PEER
 from scripts.runs.claims import ClaimVerdict
 from scripts.runs.comparison import (
@@ -176,7 +177,7 @@ def _own_address(probe: ProbeRecord) -> bool | None:
     """Whether servers saw the client's own address; None if none said so, or some and others not."""
     clients = {one.get("nonce"): one.get("local_ip") for one in probe.receipt.client}
     seen = {
-        one[HEADER_PEER].rpartition(":")[0] == clients[one[HEADER_NONCE]]
+        ip_of(one[HEADER_PEER]) == clients[one[HEADER_NONCE]]
         for one in probe.receipt.server
         if HEADER_PEER in one and clients.get(one.get(HEADER_NONCE))
     }

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
+from scripts.ends import ip_of
 from scripts.runs.document import HopRecord, TraceRecord
 
 ROUTER = "gateway"
@@ -106,7 +107,7 @@ def _replied(trace: TraceRecord, requested: _Way) -> _Way:
 
 
 def _address(end: str) -> str:
-    return end.rpartition(":")[0]
+    return ip_of(end)
 
 
 def _shape(way: _Way) -> str:

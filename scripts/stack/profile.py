@@ -153,9 +153,15 @@ class Profile:
         return self.cluster
 
     @property
+    def dual(self) -> bool:
+        """Whether what is probed has an IPv4 and an IPv6 address (dual-stack)."""
+        of = self.terms.ipFamily if self.terms else self.config.get("networking", {}).get("ipFamily")
+        return of == "dual"
+
+    @property
     def network_range(self) -> str:
         """The IPv6 range of that network (CIDR), the cluster's own (RFC 4193); empty for IPv4 alone."""
-        if 6 not in self.pod_ranges:
+        if not self.dual:
             return ""
         own = hashlib.sha256(self.cluster.encode()).hexdigest()
         return f"fd{own[:2]}:{own[2:6]}:{own[6:10]}::/64"

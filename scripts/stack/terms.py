@@ -24,8 +24,9 @@ class Terms(BaseModel):
 
     ``images`` are the workloads' images by name, beside or instead of those that `scripts/images push` put
     into ``registry``; ``pullSecret`` is a Docker configuration file with what nodes need to pull them.
-    ``loadBalancer``, ``ingressClass`` and ``gatewayClass`` are classes; ``default`` is the cluster's own of
-    load balancers, and ``none`` makes no such object. ``rights`` are those of the node agent.
+    ``ipFamily``: ``dual`` asks by IPv6, too. ``loadBalancer``, ``ingressClass`` and ``gatewayClass`` are
+    classes; ``default`` is the cluster's own of load balancers, and ``none`` makes no such object. ``rights``
+    are those of the node agent.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
@@ -36,6 +37,7 @@ class Terms(BaseModel):
     registry: str = ""
     images: dict[str, str] = {}
     pullSecret: str = ""
+    ipFamily: Literal["ipv4", "dual"] = "ipv4"
     clusterDomain: str = "cluster.local"
     loadBalancer: str = "none"
     ingressClass: str = "none"

@@ -43,7 +43,8 @@ class Session:
 
     def stage(self, step: Step, before: Kernel) -> Stage:
         """What a scenario plays on."""
-        return Stage(step, self.view, self.api, self.execute, self.teller.raw, before, self.journal)
+        view = self.view.by(step.probe.family)
+        return Stage(step, view, self.api, self.execute, self.teller.raw, before, self.journal)
 
 
 @dataclass
@@ -62,7 +63,7 @@ class Harvest:
         answers = [self.answers[request.nonce] for _, request in step.sent]
         outputs = {c.key: self.outputs[key_of(step, c.key)] for c in step.work.commands}
         lost = [item for item in (*answers, *outputs.values()) if isinstance(item, Finding)]
-        seen = Observation(step, view, kernel, lost=lost[0] if lost else None)
+        seen = Observation(step, view.by(step.probe.family), kernel, lost=lost[0] if lost else None)
         return replace(
             seen,
             answers=tuple(answer for answer in answers if isinstance(answer, curl.Answer)),

@@ -16,6 +16,7 @@ from scripts.causes.cover import ordered
 from scripts.causes.scene import DERIVED, Cause, Red, Scene, Try
 from scripts.checks.base import Probe, Step
 from scripts.checks.verdict import Failure, Verdict
+from scripts.ends import family_of, ip_of
 from scripts.errors import PodpathError
 from scripts.evidence.capture import LEFT_OUT
 from scripts.evidence.directory import directory_of
@@ -75,13 +76,19 @@ def _found(
     replayed = replay(session, [(steps[one.id], one) for one in roots if one.id in steps], kernel)
     explaining = events.PhaseStarted(events.Phase.EXPLAINING, time.monotonic() - run_begun, len(roots))
     session.teller.tell(explaining)
-    scene = scene_of(session, {probe.id: probe for _, probe in probes}, steps, red, replayed, kernel)
-    first, rest = ordered(found_in(roots_of(scene)), scene.reds)
+    known = {probe.id: probe for _, probe in probes}
+    by: dict[int, list[ProbeRecord]] = {}
+    for one in red:
+        by.setdefault(_family(one, known), []).append(one)
+    scenes = [scene_of(session, known, steps, own, replayed, kernel, family) for family, own in by.items()]
+    reds = [one for scene in scenes for one in scene.reds]
+    found = [cause for scene in scenes for cause in found_in(roots_of(scene))]
+    first, rest = ordered(found, reds)
     told = [*(record(cause) for cause in first), *(record(cause, warning=True) for cause in rest)]
     names = directory_of(session.view, replayed.wired)
     rules = {node: seen.rules for node, seen in kernel.nodes.items()}
 
-    def retold(red: Red) -> ReplayRecord:
+    def retold(red: Red, scene: Scene) -> ReplayRecord:
         one = (red.failing or list(red.tries))[0]
         trace = trace_record(one.trace, names.met(one.trace.hops)) if one.trace.hops else None
         trace = with_rules(trace, one.passages, rules) if trace else None
@@ -92,7 +99,7 @@ def _found(
         dropped = _dropped(of_trace(replayed.dropped, one.trace))
         return ReplayRecord(passes=passes, last=last, ended=ended, trace=trace, dropped=dropped)
 
-    replays = {red.id: retold(red) for red in scene.reds if red.tries}
+    replays = {red.id: retold(red, scene) for scene in scenes for red in scene.reds if red.tries}
     told = [_with_reasons(cause, replays) for cause in told]
     return events.CausesFound(tuple(told), replays, time.monotonic() - begun)
 
@@ -145,9 +152,11 @@ def scene_of(
     red: Iterable[ProbeRecord],
     replayed: Replayed,
     kernel: Kernel,
+    family: int = 0,
 ) -> Scene:
-    """Everything that is known of the reds."""
-    red = list(red)
+    """Everything that is known of the reds by one family of addresses, 0 for the cluster's own first."""
+    red, view = list(red), session.view.by(family)
+    family = view.snapshot.family
     ids = {one.id for one in red}
 
     def of(one: ProbeRecord) -> Red:
@@ -164,24 +173,37 @@ def scene_of(
             target=step.work.target if step else None,
             path=urlsplit(step.work.requests[0].url).path if step and step.work.requests else "/",
             tries=replayed.tries.get(one.id, ()),
-            askers=askers(step, one, session.view.snapshot) if step else frozenset(),
+            askers=askers(step, one, view.snapshot) if step else frozenset(),
         )
 
     return Scene(
-        session.view,
+        view,
         tuple(map(of, red)),
-        replayed.before,
-        replayed.after,
+        replayed.before.get(family, {}),
+        replayed.after.get(family, {}),
         kernel,
-        _listed(session, "/api/v1/pods"),
+        tuple(_by(family, pod) for pod in _listed(session, "/api/v1/pods")),
         _listed(session, "/apis/networking.k8s.io/v1/networkpolicies"),
         replayed.lookups,
-        replayed.passages,
+        tuple(one for one in replayed.passages if family_of(ip_of(one.source)) == family),
         replayed.sizes,
         _listed(session, "/apis/networking.k8s.io/v1/ingresses"),
         _listed(session, "/apis/gateway.networking.k8s.io/v1/httproutes"),
         _listed(session, "/api/v1/services"),
     )
+
+
+def _family(red: ProbeRecord, probes: Mapping[str, Probe]) -> int:
+    """By which addresses a red's cause is looked for: the DNS is asked by the cluster's first."""
+    return 0 if red.failure in (Failure.NO_DNS, Failure.NAME_UNKNOWN) else probes[red.id].family
+
+
+def _by(family: int, pod: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A Pod's JSON with its address of a family as the first one."""
+    status = pod.get("status") or {}
+    ips = [one.get("ip", "") for one in status.get("podIPs") or ()]
+    first = next((ip for ip in ips if family_of(ip) == family), "")
+    return {**pod, "status": {**status, "podIP": first}} if ips else pod
 
 
 def record(cause: Cause, warning: bool = False) -> CauseRecord:

@@ -27,7 +27,8 @@ def kernels(session: Session, clients: Collection[str], name: str, rules_only: b
     """The nodes' view now, with the connections that ``clients`` (IPs) opened."""
     begun = time.monotonic()
     agents, raw = session.view.agent_places(), session.teller.raw
-    kernel = collect(agents, commands(clients, rules_only), session.execute, session.threads, raw, name)
+    asked = commands(clients, rules_only, session.view.snapshot.families)
+    kernel = collect(agents, asked, session.execute, session.threads, raw, name)
     kernel = kernel.without(session.view.silent)
     session.teller.tell(events.EvidenceCollected(name, time.monotonic() - begun))
     return kernel
@@ -62,7 +63,8 @@ class Followed:
 def openers_of(steps: Sequence[Step], view: View) -> Marked:
     """Whose SYNs are marked to follow these steps: their sources', proxies', nodes' and the gateway's."""
     gateway = {view.outside.gateway_ip, view.outside.gateway_outside_ip} if view.outside else set[str]()
-    nodes = {node.ip for node in view.snapshot.nodes}
+    families = {step.probe.family for step in steps}
+    nodes = {node.ip for family in families for node in view.by(family).snapshot.nodes}
     return Marked(openers=frozenset(starts_of(steps, view) | nodes | gateway))
 
 
@@ -83,7 +85,9 @@ def followed(session: Session, traced: Plan, harvest: Harvest, before: Kernel, r
         ask(traced, session, harvest)
         asked = time.monotonic() - asking
     wired = wiring.result()
-    found = {step.probe.id: trace_of(step, view, captures, wired) for step in traced.steps}
+    found = {
+        step.probe.id: trace_of(step, view.by(step.probe.family), captures, wired) for step in traced.steps
+    }
     session.teller.later(events.EvidenceCollected("traces", time.monotonic() - begun - asked))
     return Followed(found, tuple(passages))
 
@@ -112,7 +116,8 @@ def _replaced(session: Session) -> dict[str, str]:
 
 def _endpoints_changed(session: Session, step: Step, lab: str, service: str) -> bool:
     """Whether the endpoints with which a Service's table is compared have changed."""
-    before = session.view.snapshot.endpoints.get((session.view.namespace(lab), service), ())
+    view = session.view.by(step.probe.family)
+    before = view.snapshot.endpoints.get((view.namespace(lab), service), ())
     try:
         return session.stage(step, Kernel()).endpoints(lab, service) != before
     except PodpathError:
@@ -122,9 +127,10 @@ def _endpoints_changed(session: Session, step: Step, lab: str, service: str) -> 
 def _uids(session: Session, step: Step) -> set[str]:
     """The uid of every Pod that takes part in a step: its source, its target, and the Service's endpoints."""
     target, found = step.work.target, {place.uid for place in step.places}
+    view = session.view.by(step.probe.family)
     if target and target.pod:
         found.add(target.pod.uid)
     if target and target.service:
-        behind = {endpoint.ip for endpoint in session.view.endpoints(target.lab, target.service.name)}
-        found |= {pod.uid for pod in session.view.snapshot.pods if pod.ip in behind}
+        behind = {endpoint.ip for endpoint in view.endpoints(target.lab, target.service.name)}
+        found |= {pod.uid for pod in view.snapshot.pods if pod.ip in behind}
     return found

@@ -58,9 +58,9 @@ def follow(source: Source, to: Destination, path: str, view: View, cluster: Clus
     """Sends one GET while every node and the gateway capture; raises PodpathError if it cannot be sent."""
     step, execute = step_of(source, to, path, view), Conclusive(cluster.execute)
     requests = tuple(replace(one, port=_first_port(), ports=TRIED) for one in step.work.requests)
-    marked = openers_of([step], view)
+    marked, asked = openers_of([step], view), commands((), families=view.snapshot.families)
     with ThreadPoolExecutor(16) as threads:
-        kernel = threads.submit(collect, view.agent_places(), commands(()), execute, threads, _forget)
+        kernel = threads.submit(collect, view.agent_places(), asked, execute, threads, _forget)
         with (
             monitoring(markers(view, gateway=True), execute, threads, _forget, marked) as passages,
             capturing(places(view), execute, threads, _forget) as captures,

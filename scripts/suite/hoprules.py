@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from scripts.ends import parted
 from scripts.evidence.rules import Rules, ServiceKey
 from scripts.evidence.ruletrace import MetRule, Passage
 from scripts.evidence.trace import Way
@@ -92,7 +93,7 @@ def _records(passage: Passage, rules: Rules) -> Iterator[RuleRecord]:
 
 def _choice(passage: Passage, rules: Rules) -> ChoiceRecord | None:
     """Which of a Service's Pods a packet was sent to, by the rule that named its address."""
-    ip, _, port = passage.destination.rpartition(":")
+    ip, port = parted(passage.destination)
     last = passage.decisive[-1]
     for key in (ServiceKey(ip, int(port), "tcp"), ServiceKey("", int(port), "tcp")):
         backends = rules.entries[key].backends if key in rules.entries else ()

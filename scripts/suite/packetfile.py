@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
+from scripts.ends import end_of
 from scripts.evidence.capture import SNAP
 from scripts.evidence.pcap import Flag, Frame, frames
 from scripts.evidence.pcapng import Seen, pcapng
@@ -63,7 +64,7 @@ def packet_file(followed: Followed, title: str, without_clock: str = "") -> tupl
     for node, frame, interface in taken:
         assert frame.packet is not None, "only packets have addresses"
         packet = frame.packet
-        source, destination = f"{packet.src}:{packet.sport}", f"{packet.dst}:{packet.dport}"
+        source, destination = end_of(packet.src, packet.sport), end_of(packet.dst, packet.dport)
         if frozenset((source, destination)) not in ends:
             continue
         at = node, interface.name

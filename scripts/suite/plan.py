@@ -64,9 +64,10 @@ def plan_of(probes: Iterable[tuple[str, Probe]], view: View) -> Plan:
         try:
             if lab:
                 view.lab(lab)
-            place = probe.source.place(view)
-            step = Step(lab, probe, place, probe.check.work(probe.id, place, view))
-            if why := unaskable(step, view):
+            by = view.by(probe.family)
+            place = probe.source.place(by)
+            step = Step(lab, probe, place, probe.check.work(probe.id, place, by))
+            if why := unaskable(step, by):
                 raise NodeDown(why)
             plan.steps.append(step)
         except NotHere as reason:

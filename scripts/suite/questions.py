@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from scripts.checks.base import Step
+from scripts.ends import ip_of
 from scripts.evidence.view import View
 from scripts.runs.document import HopRecord, TraceRecord
 
@@ -240,7 +241,7 @@ def _other() -> Choice:
 
 
 def _ip(end: str) -> str:
-    return end.rpartition(":")[0]
+    return ip_of(end)
 
 
 def _is_address(value: str) -> bool:

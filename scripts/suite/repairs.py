@@ -34,7 +34,7 @@ for t in raw mangle nat filter; do
         echo "$rule" | xargs iptables -w -t $t && echo "rule of $t"
     done
 done
-nft delete table ip {ruletrace.TABLE} 2>/dev/null
+for f in ip ip6; do nft delete table $f {ruletrace.TABLE} 2>/dev/null; done
 if ip -4 route show table all proto {ROUTES} | grep .; then ip -4 route flush proto {ROUTES}; fi
 true
 """

@@ -61,6 +61,10 @@ class Key(NamedTuple):
     sized: bool
 
 
+States = dict[int, dict[str, NodeState]]
+"""By the family of addresses, and by place."""
+
+
 @dataclass
 class Replayed:
     """What the replay saw; ``tries`` are by red, ``sizes`` by red: which header sizes were answered.
@@ -69,8 +73,8 @@ class Replayed:
     """
 
     tries: dict[str, tuple[Try, ...]] = field(default_factory=dict)
-    before: dict[str, NodeState] = field(default_factory=dict)
-    after: dict[str, NodeState] = field(default_factory=dict)
+    before: States = field(default_factory=dict)
+    after: States = field(default_factory=dict)
     lookups: dict[tuple[str, str], DnsReply] = field(default_factory=dict)
     passages: tuple[Passage, ...] = ()
     dropped: tuple[Dropped, ...] = ()
@@ -97,9 +101,10 @@ def replay(session: Session, reds: Sequence[tuple[Step, ProbeRecord]], kernel: K
     states = threads.submit(_states, session, "before")
     wiring = threads.submit(wirings, view, kernel, execute)
     openers = frozenset[str]().union(*(askers(step, record, view.snapshot) for step, record in reds))
+    six = any(step.probe.family == 6 for step, _ in reds)
     asking_dns = frozenset(pod.ip for pod in clients if names) | openers - view.snapshot.entrances.keys()
     lent = frozenset(node.ip for node in view.snapshot.nodes if openers)
-    marked = Marked(asking_dns, openers, openers | lent)
+    marked = Marked(asking_dns, openers, openers | lent, six)
     with (
         dropping(session.drops, view.stack, execute, threads, session.teller.raw) as dropped,
         at_once(
@@ -264,21 +269,25 @@ def dns_of(session: Session) -> tuple[list[str], str]:
     return [pod.ip for pod in snapshot.pods if service.selects(pod) and pod.ip], service.cluster_ip
 
 
-def _states(session: Session, when: str) -> dict[str, NodeState]:
+def _states(session: Session, when: str) -> States:
     """The state of every node, the gateway and the host, in one exec each."""
+    families = sorted(session.view.snapshot.families)
+    commands = {**nodestate.COMMANDS, **(nodestate.COMMANDS_V6 if 6 in families else {})}
     world = session.view.outside
     at = places(session.view) | ({"host": Place(world.host)} if world else {})
 
-    def look(name: str) -> NodeState:
-        script = frames.Script(nodestate.COMMANDS, at_once=True, limit=5)
+    def look(name: str) -> dict[int, NodeState]:
+        script = frames.Script(commands, at_once=True, limit=5)
         try:
             done = session.execute(at[name], script.argv(), b"", 20)
         except PodExecError as error:
-            return NodeState(problem=str(error))
+            return dict.fromkeys(families, NodeState(problem=str(error)))
         session.teller.raw(f"state-{when}-{name}", done)
-        return read_state(script.parse(done.stdout))
+        outputs = script.parse(done.stdout)
+        return {family: read_state(outputs, family) for family in families}
 
-    return dict(zip(at, session.threads.map(look, at), strict=True))
+    seen = dict(zip(at, session.threads.map(look, at), strict=True))
+    return {family: {name: of[family] for name, of in seen.items()} for family in families}
 
 
 def _joined(
@@ -303,7 +312,8 @@ def _joined(
         if len(tries) < TRACED:
             step = plan.steps[key]
             one = replace(step, work=replace(step.work, requests=(requests[chosen],)))
-            trace = trace_of(one, session.view, captures, found.wired, requests[chosen].port)
+            by = session.view.by(one.probe.family)
+            trace = trace_of(one, by, captures, found.wired, requests[chosen].port)
             own[chosen] = replace(own[chosen], trace=trace)
         tries[key] = tuple(own)
     for id, key in plan.keys.items():

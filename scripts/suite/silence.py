@@ -59,7 +59,7 @@ def left_open(
     silent = {**view.silent, **pulse()}
     found = {}
     for step in red:
-        met = sorted(_nodes(step, view) & silent.keys())
+        met = sorted(_nodes(step, view.by(step.probe.family)) & silent.keys())
         if met:
             record = records[step.probe.id]
             why = f"node {met[0]} does not answer: {silent[met[0]]}"

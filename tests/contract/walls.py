@@ -14,7 +14,7 @@ PULUMI = frozenset({"pulumi", "pulumi_kubernetes"})
 CLIENT = frozenset({"kubernetes", "docker"})
 HOUSE = frozenset({"scripts", "labs"})
 IMPURE = PULUMI | CLIENT | {"subprocess", "socket"}
-SHARED = ("environment", "errors", "locking", "paths", "progress", "tiers", "waiting")
+SHARED = ("ends", "environment", "errors", "locking", "paths", "progress", "tiers", "waiting")
 """Small modules at the top of scripts that every part above the pure ones may use."""
 
 
@@ -59,21 +59,21 @@ READERS = Wall(
     ("scripts/evidence/*.py",),
     HOUSE | IMPURE,
     "readers are pure: text in, records out",
-    scripts("evidence", "transport.executor", "transport.frames", "errors", "tiers", "waiting"),
+    scripts("evidence", "transport.executor", "transport.frames", "ends", "errors", "tiers", "waiting"),
     but=("scripts/evidence/capture.py",),
 )
 CHECKS = Wall(
     ("scripts/checks/*.py",),
     HOUSE | IMPURE | scripts("evidence.capture"),
     "checks are pure: they can be listed, replayed and tested with no cluster",
-    scripts("checks", "evidence", "errors", "tiers", "waiting")
+    scripts("checks", "evidence", "ends", "errors", "tiers", "waiting")
     | scripts("transport.executor", "transport.frames", "transport.background", "transport.tokens"),
 )
 CAUSES = Wall(
     ("scripts/causes/*.py",),
     HOUSE | IMPURE | scripts("evidence.capture"),
     "causes are pure: they are tested by replay with no cluster",
-    scripts("causes", "checks", "evidence", "transport.executor"),
+    scripts("causes", "checks", "evidence", "ends", "transport.executor"),
 )
 WALLS = (
     Wall(("__main__.py", "labs/**/*.py"), CLIENT, "what is deployed is said to Pulumi, never to the API"),
@@ -91,7 +91,7 @@ WALLS = (
     ),
     Wall(("scripts/*.py",), HOUSE, "what all may use uses nothing", scripts(*SHARED)),
     floor("transport", "transport knows no meaning", "errors", "waiting"),
-    floor("evidence", "evidence knows no verdict", "transport", "errors", "tiers", "waiting"),
+    floor("evidence", "evidence knows no verdict", "transport", "ends", "errors", "tiers", "waiting"),
     floor("stack", "a stack knows no cluster", "transport", *SHARED),
     floor("build", "what is built knows no cluster", "transport", *SHARED),
     floor("clusters", "a cluster knows no suite", "stack", "build", "transport", "evidence", *SHARED),
@@ -104,14 +104,21 @@ WALLS = (
     floor(
         "runs",
         "a run is a document",
-        *("checks.verdict", "evidence.identity", "transport.executor", "errors", "paths"),
+        *("checks.verdict", "evidence.identity", "transport.executor", "ends", "errors", "paths"),
     ),
-    floor("reporting", "a report renders a run and knows nothing else", "runs", "checks.verdict", "errors"),
+    floor(
+        "reporting",
+        "a report renders a run and knows nothing else",
+        "runs",
+        "checks.verdict",
+        "ends",
+        "errors",
+    ),
     floor(
         "suite",
         "a suite runs on any cluster and knows no command",
         *("causes", "checks", "fault", "runs", "clusters", "evidence", "transport"),
-        *("errors", "tiers", "waiting"),
+        *("ends", "errors", "tiers", "waiting"),
         forbidden=scripts("clusters.kind"),
     ),
     Wall(("scripts/cli/*.py",), COMMANDS, "a command knows no other command"),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from scripts.evidence import iproute
 from scripts.evidence.datapath import Carrier, OtherNode, carriers, classify, node_end, route_to
-from scripts.evidence.links import Link, Look, Route, Wiring
+from scripts.evidence.links import Link, Look, Route, Wiring, within
 from tests.unit.test_links import LINE, NETWORK, ROUTE, sample, wiring
 
 CONTROL = OtherNode("podpath-control-plane", "10.244.0.0/24", "172.21.0.2")
@@ -41,7 +41,7 @@ def veth(of: str) -> Link:
 @given(NETWORK, st.lists(ROUTE))
 def test_the_longest_prefix_wins_then_the_lowest_metric(wanted: IPv4Network, printed: list[Route]) -> None:
     found = route_to(wanted, printed)
-    covering = [r for r in printed if r.dst.supernet_of(wanted)]
+    covering = [r for r in printed if within(wanted, r.dst)]
     assert (found is None) == (not covering)
     for other in covering:
         assert found
@@ -227,7 +227,7 @@ def test_why_no_route_carries_a_range(instead: Route | None, why: str) -> None:
 def test_nodes_without_a_range_and_nodes_without_routes() -> None:
     nothing = Wiring()
     bare = replace(WORKER2, cidr="")
-    assert carriers([bare], nothing) == {bare.name: "podpath-worker2 has no IPv4 Pod range, but none."}
+    assert carriers([bare], nothing) == {bare.name: "podpath-worker2 has no Pod range, but none."}
     assert "No route covers" in str(carriers([WORKER2], nothing)[WORKER2.name])
     path = classify(POD["bridge"], veth("bridge"), nothing, [replace(WORKER2, ip="fd00::4")])
     assert path.uplink == ""

@@ -104,18 +104,18 @@ def test_exit_codes(findings: tuple[Finding, ...], code: int) -> None:
 
 def test_the_next_command_leads_to_the_first_failure() -> None:
     bad = finished(PASSED, inconclusive(Failure.TRANSPORT, "x"), failed(Failure.REFUSED, "x"))
-    assert "scripts/probe kind -k X2" in following(bad)
-    assert following(finished(PASSED)) == "Next: scripts/probe kind", "a part is not all"
-    assert following(finished(*[PASSED] * len(EVERY))) == "Next: scripts/down kind"
+    assert "scripts/probe kind -k X2" in following(bad, len(EVERY))
+    assert following(finished(PASSED), len(EVERY)) == "Next: scripts/probe kind", "a part is not all"
+    assert following(finished(*[PASSED] * len(EVERY)), len(EVERY)) == "Next: scripts/down kind"
 
 
 def test_what_a_cause_says_how_to_mend_comes_before_the_next_probe() -> None:
     bad = finished(failed(Failure.REFUSED, "x"))
     cause = CauseRecord(kind="k", what="w", evidence=["e"], explains=["X0"], mend="docker restart x")
     mended = bad.model_copy(update={"causes": [cause]})
-    assert following(mended) == "Next: mend what is named above, then scripts/probe kind"
+    assert following(mended, len(EVERY)) == "Next: mend what is named above, then scripts/probe kind"
     warning = cause.model_copy(update={"warning": True})
-    assert following(bad.model_copy(update={"causes": [warning]})) == following(bad)
+    assert following(bad.model_copy(update={"causes": [warning]}), len(EVERY)) == following(bad, len(EVERY))
 
 
 def test_list_needs_no_cluster() -> None:

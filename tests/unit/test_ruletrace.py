@@ -33,7 +33,7 @@ def at(passages: tuple[Passage, ...], place: str) -> Passage:
 
 
 def test_a_rule_of_iptables_has_its_place_and_its_own_text() -> None:
-    passages = named(read(IPTABLES, "worker2"), read_state(state("after")).ruleset)
+    passages = named(read(IPTABLES, "worker2"), {"ip": read_state(state("after")).ruleset})
     dropped = at(passages, "filter/FORWARD")
     assert dropped.answers and not dropped.opens and dropped.port == 20000
     assert (dropped.source, dropped.destination) == ("10.244.1.8:80", "10.244.2.2:20000")
@@ -97,7 +97,7 @@ LINES = st.lists(st.one_of(st.sampled_from((IPTABLES + NFT).splitlines()), st.te
 @given(LINES, st.integers(0, 400))
 def test_garbage_is_passed_over(lines: list[str], cut: int) -> None:
     heard = "\n".join(line[:cut] if n % 3 else line for n, line in enumerate(lines))
-    for one in named(read(heard, "n"), read_state({"rules": Output(heard, 0)}).ruleset):
+    for one in named(read(heard, "n"), {"ip": read_state({"rules": Output(heard, 0)}).ruleset}):
         assert one.node == "n" and one.port >= 0 and len(one.decisive) <= len(one.rules)
 
 

@@ -90,7 +90,8 @@ def under(fault: Fault, prover: Prover, name: str, profile: Profile) -> World:
 
 def recorded(name: str, stack: str, what: str) -> World:
     """Waits for the labs to be at rest, runs all probes and writes the world's file."""
-    begun, probes, profile = time.monotonic(), every_probe(), profile_of(stack)
+    begun, profile = time.monotonic(), profile_of(stack)
+    probes = every_probe(profile.dual)
     view, cluster, _ = at_rest(profile, {lab for lab, _ in probes}, False)
     lists = [cluster.api.items(path) for path in LISTS]
     world = world_of(name, what, secrets.token_hex(8), view, lists)

@@ -9,6 +9,7 @@ import socket
 import pytest
 
 from labs import LABS, every_probe
+from scripts.checks.twins import SUFFIX
 from scripts.fault import every_fault
 from scripts.suite.settle import settled
 from scripts.waiting import going_by
@@ -17,7 +18,9 @@ from tests.worlds.world import World, loaded, names, path_of, replayed
 
 ENFORCING = "kind-policy"
 """The stack whose nodes run a NetworkPolicy engine."""
-GREEN = ("kind", "kind-nftables", ENFORCING)
+DUAL = "kind-dual"
+"""The stack of two families of addresses."""
+GREEN = ("kind", "kind-nftables", ENFORCING, DUAL)
 ROUTED = "kind-ptp"
 """The stack without bridges: it refutes the claims about them, and nothing else."""
 HARMLESS = ("affinity", "finished")
@@ -39,7 +42,7 @@ every_world = pytest.mark.parametrize("name", names(), scope="session")
 
 def stale(world: World, replayer: Replayer) -> set[str]:
     """The probes that ask something new, or need a probe that was not recorded."""
-    needs = {probe.id: {*probe.controls, *probe.rests_on} for _, probe in every_probe()}
+    needs = {probe.id: {*probe.controls, *probe.rests_on} for _, probe in every_probe(True)}
     return {id for id in world.probes if id in replayer.missing or needs.get(id, set()) - {*world.probes}}
 
 
@@ -92,6 +95,15 @@ def test_where_policies_are_enforced_the_engine_is_named_and_followed() -> None:
     assert all("guarded holds (enforced by kube-router)" in why for why in denied.values()), denied
     assert world.reasons["K8-follows"].startswith("kube-router let the client in after ")
     assert world.claims["K8"] == "proven"
+
+
+def test_with_two_families_what_has_two_addresses_is_asked_by_both() -> None:
+    world = loaded(DUAL)
+    six = {id for id in world.probes if id.endswith(SUFFIX)}
+    assert {id.removesuffix(SUFFIX) for id in six} <= {*world.probes} and len(six) >= 30
+    assert {world.probes[id][0] for id in six} == {"passed"}
+    asked = {id: why for id, why in world.reasons.items() if id.startswith("K3-")}
+    assert asked["K3-1-v6"].startswith("it saw itself as [fd00:10:244:"), asked
 
 
 @every_world

@@ -99,7 +99,9 @@ def replay(
     """
     wanted = {*ids.split()} or {*world.probes}
     replayer = Replayer(world.tape)
-    probes = [(lab, probe) for lab, probe in every_probe() if probe.id in wanted and probe.id in world.probes]
+    probes = [
+        (lab, probe) for lab, probe in every_probe(True) if probe.id in wanted and probe.id in world.probes
+    ]
     return _run(world, change(replayer), replayer, probes, seed or world.seed), replayer
 
 
@@ -129,7 +131,8 @@ def _run(
     **more: Any,
 ) -> Run:
     view = world.view
-    then = carriers({*world.probes}) if world.probes else carriers()
+    dual = any(probe.family for _, probe in probes)
+    then = carriers({*world.probes} or {probe.id for _, probe in every_probe(dual)})
     draft = Draft({id: claim.sentence for id, claim in CLAIMS.items()}, then)
     guarded = Guarded(execute, view.silent) if view.silent else execute
     with seeded(seed or world.seed), going_by(clock_and_api):
@@ -137,11 +140,11 @@ def _run(
     return draft.document()
 
 
-def carriers(known: Collection[str] | None = None) -> dict[str, list[str]]:
-    """The ids of the probes that carry each claim; of ``known`` ones only, where a world is older."""
+def carriers(known: Collection[str]) -> dict[str, list[str]]:
+    """The ids of the ``known`` probes that carry each claim: a world may be older than some."""
     found: dict[str, list[str]] = {}
-    for _, probe in every_probe():
-        carries = probe.carries and (known is None or probe.id in known)
+    for _, probe in every_probe(True):
+        carries = probe.carries and probe.id in known
         found.setdefault(probe.claim, []).extend([probe.id] if carries else [])
     return found
 

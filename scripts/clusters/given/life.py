@@ -160,6 +160,7 @@ def _write_down(profile: Profile, api: Rest, images: Mapping[str, str]) -> None:
     said = {
         "given": True,
         "alone": len(nodes.workers) < 2,
+        "dual": profile.dual,
         "labels": {**profile.owner, RUN_LABEL: run.read_text()},
         "agent": terms.agent,
         "balancer": "" if terms.loadBalancer == "default" else terms.loadBalancer,

@@ -48,7 +48,7 @@ def bring_up(
     registries = Registries(off=build)
     images = _tools_and_images(profile, registries)
     (profile.folder / "images.json").write_text(json.dumps(images, indent=1))
-    terms = {"given": False, "alone": len(profile.config.get("nodes", ())) < 3}
+    terms = {"given": False, "alone": len(profile.config.get("nodes", ())) < 3, "dual": profile.dual}
     (profile.folder / "terms.json").write_text(json.dumps(terms))
     registry = balancer.envoy_image(profile, images["base"], registries)
 

@@ -21,8 +21,8 @@ from scripts.transport.rest import Rest
 from scripts.waiting import TIMEOUTS, Late, eventually
 
 PODS = "/api/v1/namespaces/kube-system/pods"
-TABLE = ("nft", "list", "table", "ip", "kube-proxy")
-"""kube-proxy's table in mode nftables."""
+FAMILIES = {4: ("iptables-save", "ip"), 6: ("ip6tables-save", "ip6")}
+"""By the version of IP: what prints its rules, and nft's word for it."""
 RESOLVER = "127.0.0.11"
 """Where Docker's DNS listens in each container."""
 RESOLVER_RULES = (r"^-A DOCKER_OUTPUT ", r"^-A OUTPUT .*-j DOCKER_OUTPUT$")
@@ -71,30 +71,38 @@ NFT_RULES = (r"hook prerouting.*\n\s*jump services", r"vmap @service-ips")
 def mend_rules(profile: Profile, nodes: Sequence[str], api: Rest) -> bool:
     """Has rules written again that are gone, a node after the other, and says so; whether there were any."""
     mode = str(profile.config["networking"].get("kubeProxyMode", "iptables"))
+    families = (4, 6) if profile.dual else (4,)
     with ThreadPoolExecutor(len(nodes) or 1) as pool:
-        gone = dict(zip(nodes, pool.map(lambda node: broken(node, mode), nodes), strict=True))
+        gone = dict(zip(nodes, pool.map(lambda node: broken(node, mode, families), nodes), strict=True))
     for node, writers in gone.items():
         if writers:
             try:
                 with step(f"mend the rules of {node}: {' and '.join(w.name for w in writers)}"):
-                    _mend_node(node, mode, writers, api)
+                    _mend_node(node, mode, families, writers, api)
             except Late as late:
                 say(f"  {late} scripts/up {profile.stack} --fresh makes a new cluster.")
     return any(gone.values())
 
 
-def broken(node: str, mode: str) -> list[Writer]:
+def broken(node: str, mode: str, families: Sequence[int] = (4,)) -> list[Writer]:
     """Whose rules are gone from a node, kube-proxy first: the others find the API server by its rules."""
-    saved = run(["docker", "exec", node, "iptables-save"], check=False)
+    gone = [writer for family in families for writer in _gone(node, mode, family)]
+    return [writer for writer in (TABLE_PROXY, PROXY, FLANNEL) if writer in gone]
+
+
+def _gone(node: str, mode: str, family: int) -> list[Writer]:
+    """Whose rules of one family are gone."""
+    program, word = FAMILIES[family]
+    saved = run(["docker", "exec", node, program], check=False)
     if saved.returncode:
         return []  # nothing is known of it, and its probes will say so
     rules = by_table(saved.stdout)
     found = [writer for writer in (PROXY, FLANNEL) if mode == "iptables" or writer is FLANNEL]
     found = [writer for writer in found if incomplete(writer, rules)]
     if mode == "nftables":
-        table = run(["docker", "exec", node, *TABLE], check=False).stdout
+        table = run(["docker", "exec", node, "nft", "list", "table", word, PROXY.name], check=False).stdout
         if not all(re.search(pattern, table) for pattern in NFT_RULES):
-            found.insert(0, TABLE_PROXY)
+            found.append(TABLE_PROXY)
     return found
 
 
@@ -146,18 +154,18 @@ def resolver_rules(server: str, sockets: str) -> str:
     return "\n".join([*lines, "COMMIT", ""])
 
 
-def _mend_node(node: str, mode: str, writers: Sequence[Writer], api: Rest) -> None:
+def _mend_node(node: str, mode: str, families: Sequence[int], writers: Sequence[Writer], api: Rest) -> None:
     _mend_resolver(node)
     for writer in writers:
         there = {"labelSelector": writer.selector, "fieldSelector": f"spec.nodeName={node}"}
         for pod in api.get(PODS, **there)["items"]:
             api.delete(f"{PODS}/{pod['metadata']['name']}", gracePeriodSeconds="1")
         what = f"the rules of {writer.name} on {node} to be there again"
-        eventually(partial(_written, writer, node, mode), TIMEOUTS.ready, what, every=0.5)
+        eventually(partial(_written, writer, node, mode, families), TIMEOUTS.ready, what, every=0.5)
 
 
-def _written(writer: Writer, node: str, mode: str) -> bool:
-    return writer not in broken(node, mode)
+def _written(writer: Writer, node: str, mode: str, families: Sequence[int]) -> bool:
+    return writer not in broken(node, mode, families)
 
 
 def _mend_resolver(node: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from scripts.ends import parted
 from scripts.reporting.html.path import Beside, Path
 from scripts.reporting.html.seen import NODE, POD, Place, place_of
 from scripts.runs.document import ClusterRecord, ProbeRecord
@@ -30,7 +31,7 @@ def _missed(probe: ProbeRecord, path: Path, cluster: ClusterRecord) -> list[Besi
     nodes = {pod.ip: pod.node for pod in cluster.pods if pod.ip}
     meant = [place_of(api["pod"])] if api.get("pod") else []
     meant += [place_of(end) for end in api.get("endpoints") or ()]
-    target, _, port = path.stations[-1].destination.rpartition(":")
+    target, port = parted(path.stations[-1].destination)
     meant += [Place(f"port {port}", node.ip, node.name) for node in cluster.nodes if node.ip == target]
     return [Beside(one.node or nodes.get(one.ip, ""), one.name, "not reached") for one in meant]
 

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from scripts.ends import ip_of
 from scripts.reporting.html import lanes
 from scripts.reporting.html.lanes import BREADTH, CENTRE, GUTTER, HEAD, LINE, NODE_LEFT, OUTER, WIDTH, Row
 from scripts.reporting.html.path import Lane, Path, Station
@@ -182,7 +183,7 @@ class _Pen:
         inward = station.direction == "in"
         if station.lane is Lane.VETH and inward is begin:
             return _Spot(Lane.POD, spot.row, CENTRE[Lane.POD] - BREADTH[Lane.POD] // 2, spot.y, spot.slot)
-        name = self._path.names.get((station.source if begin else station.destination).rpartition(":")[0], "")
+        name = self._path.names.get(ip_of(station.source if begin else station.destination), "")
         balanced = name.startswith("load balancer")
         if station.lane is Lane.ROUTER and "outside" in station.owner and inward is begin:
             return self._outer(Lane.OUTSIDE, name, spot)

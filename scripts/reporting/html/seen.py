@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scripts.checks.verdict import Verdict
+from scripts.ends import end_of
 from scripts.runs.document import ProbeRecord
 
 POD, NODE, CONTAINER, PEER, NONCE = (
@@ -104,8 +105,8 @@ def connections(lines: Sequence[str]) -> list[Tracked]:
     for line in lines:
         if match := TRACKED.match(line):
             _, src, dst, sport, dport, _, back, to, bport, tport = match.groups()
-            new_source, new_destination = f"{to}:{tport}", f"{back}:{bport}"
-            ends = f"{src}:{sport}", f"{dst}:{dport}", new_source, new_destination
+            new_source, new_destination = end_of(to, tport), end_of(back, bport)
+            ends = end_of(src, sport), end_of(dst, dport), new_source, new_destination
             found.append(Tracked(match["node"], *ends, not match["unanswered"]))
     return found
 
@@ -126,7 +127,7 @@ def _chain(lines: Sequence[str], source: str, destination: str, peer: str) -> tu
 
 def _end(client: Mapping[str, Any], which: str) -> str:
     ip, port = client.get(f"{which}_ip"), client.get(f"{which}_port")
-    return f"{ip}:{port}" if ip and port else ""
+    return end_of(ip, port) if ip and port else ""
 
 
 def _wanted(client: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from scripts.checks.verdict import Verdict
+from scripts.ends import ip_of
 from scripts.reporting.html.path import Lane, Path, Station, Way
 from scripts.reporting.html.seen import CONTAINER, NODE, PEER, POD, Seen
 from scripts.runs.document import ClusterRecord, ProbeRecord
@@ -68,7 +69,7 @@ def _back(seen: Seen, cluster: ClusterRecord) -> list[Station]:
 
 def _entered(seen: Seen, cluster: ClusterRecord, way: Way, source: str, destination: str) -> list[Station]:
     """Whose address the client's connection leads to: a load balancer, or whoever answers without a name."""
-    ip = seen.destination.rpartition(":")[0]
+    ip = ip_of(seen.destination)
     owners = {ip: f"{one.namespace}/{one.name}" for one in cluster.services for ip in one.balancer_ips}
     if name := owners.get(ip) or cluster.entrances.get(ip):
         return [Station(Lane.BALANCER, "", f"of {name}", way, source, destination)]
@@ -111,7 +112,7 @@ def _names(cluster: ClusterRecord, stations: list[Station]) -> Mapping[str, str]
     known |= {node.ip: f"node {node.name}" for node in cluster.nodes}
     met: dict[str, str] = {}
     for end in (end for one in stations for end in (one.source, one.destination)):
-        ip = end.rpartition(":")[0]
+        ip = ip_of(end)
         if ip in known:
             met[ip] = known[ip]
     return met

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import sys
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,9 +20,19 @@ DATABASE = Database.of()
 
 
 class Server(ThreadingHTTPServer):
-    """A thread for each connection; of those that wait to be accepted, as many as of our other servers."""
+    """A thread for each connection; of those that wait to be accepted, as many as of our other servers.
+
+    It listens on the Pod's addresses of both families, where there are such.
+    """
 
     request_queue_size = 4096
+    address_family = socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET
+
+    def server_bind(self) -> None:
+        """Takes IPv4 by the same socket (ipv6(7), IPV6_V6ONLY)."""
+        if self.address_family == socket.AF_INET6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        super().server_bind()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -79,8 +90,9 @@ class Handler(BaseHTTPRequestHandler):
         super().end_headers()
 
     def peer(self) -> str:
-        """The TCP peer as ``address:port``."""
-        return "{}:{}".format(*self.client_address)
+        """The TCP peer as ``address:port``; an IPv6 address in brackets."""
+        ip, port = self.client_address[0].removeprefix("::ffff:"), self.client_address[1]
+        return f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
 
     def nonce(self) -> str | None:
         """The request's nonce; a request that could not be read has none, and a folded one is none."""
