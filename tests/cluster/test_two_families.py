@@ -1,4 +1,4 @@
-"""A stack whose nodes, Pods and Services have an IPv4 and an IPv6 address: each is proven, broken and named alone."""
+"""A stack whose nodes, Pods and Services have an address of each family: each is judged by itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.cluster.conftest import Command
 from tests.cluster.test_life import EXPECTED, verdicts_of
 
 STACK, NODE = "kind-dual", "podpath-dual-worker2"
-DROP = ("FORWARD", "-s", "fd00:10:244:1::/64", "-d", "fd00:10:244:2::/64", "-p", "tcp", "-j", "DROP")
+DROP = ("FORWARD", "-i", "eth0", "-p", "tcp", "--dport", "80", "-j", "DROP")
 
 
 def test_each_family_is_judged_by_itself(scripts: Command, tmp_path: Path) -> None:
