@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from scripts.checks.verdict import Failure, Verdict
+from scripts.ends import family_of
 from scripts.runs.claims import ClaimVerdict
 
 
@@ -129,6 +130,7 @@ class ProbeRecord(_Record):
 
     ``command`` does it by hand; ``refutes`` is what is true instead of a part of the claim, if it passes.
     ``follows`` is the id of the probe from which this verdict follows: its control, or what it rests on.
+    ``family`` is the version of IP by which it asked, 0 for the cluster's first.
     """
 
     id: str
@@ -141,6 +143,7 @@ class ProbeRecord(_Record):
     command: str = ""
     refutes: str = ""
     follows: str = ""
+    family: int = 0
     receipt: ReceiptRecord = ReceiptRecord()
 
 
@@ -229,7 +232,8 @@ class FeatureRecord(_Record):
 class ClusterRecord(_Record):
     """What the run ran against; ``outside`` are names and addresses of the world outside, if any.
 
-    ``entrances`` are the addresses that Ingresses and Gateways advertise, each with whose it is.
+    ``entrances`` are the addresses that Ingresses and Gateways advertise, each with whose it is. ``other``: a
+    cluster of two families by the addresses of the second one.
     """
 
     nodes: list[NodeRecord] = []
@@ -238,6 +242,12 @@ class ClusterRecord(_Record):
     pods: list[PodRecord] = []
     services: list[ServiceRecord] = []
     entrances: dict[str, str] = {}
+    other: ClusterRecord | None = None
+
+    def by(self, family: int) -> ClusterRecord:
+        """The cluster by its addresses of a family, 0 for its first."""
+        own = not self.other or not family or not self.nodes or family_of(self.nodes[0].ip) == family
+        return self if own or not self.other else self.other
 
 
 class TimingRecord(_Record):

@@ -19,7 +19,28 @@ def found_in(view: View, kernel: Kernel) -> tuple[FeatureRecord, ...]:
 
 def record_of(view: View) -> ClusterRecord:
     """The cluster's part of a run's document."""
-    nodes = [
+    second = view.snapshot.families - {view.snapshot.family}
+    world = asdict(view.outside) if view.outside else {}
+    outside = {name: list(value) if isinstance(value, tuple) else value for name, value in world.items()}
+    features = [FeatureRecord(**asdict(feature)) for feature in features_of(view)]
+    return ClusterRecord(
+        nodes=_nodes(view),
+        features=features,
+        outside=outside,
+        pods=_pods(view.snapshot),
+        services=_services(view.snapshot),
+        entrances=_entrances(view.snapshot),
+        other=_by(view.by(*second)) if second else None,
+    )
+
+
+def _by(view: View) -> ClusterRecord:
+    """The cluster by the addresses of its second family, as far as it has such."""
+    return ClusterRecord(nodes=_nodes(view), pods=_pods(view.snapshot), services=_services(view.snapshot))
+
+
+def _nodes(view: View) -> list[NodeRecord]:
+    return [
         NodeRecord(
             name=node.name,
             ip=node.ip,
@@ -30,17 +51,6 @@ def record_of(view: View) -> ClusterRecord:
         )
         for node in view.snapshot.nodes
     ]
-    world = asdict(view.outside) if view.outside else {}
-    outside = {name: list(value) if isinstance(value, tuple) else value for name, value in world.items()}
-    features = [FeatureRecord(**asdict(feature)) for feature in features_of(view)]
-    return ClusterRecord(
-        nodes=nodes,
-        features=features,
-        outside=outside,
-        pods=_pods(view.snapshot),
-        services=_services(view.snapshot),
-        entrances=_entrances(view.snapshot),
-    )
 
 
 def _pods(snapshot: Snapshot) -> list[PodRecord]:

@@ -70,6 +70,7 @@ def _by_hand(seen: Observation) -> str:
 
 def _record(lab: str, probe: Probe, finding: Finding, receipt: ReceiptRecord, command: str) -> ProbeRecord:
     return ProbeRecord(
+        family=probe.family,
         id=probe.id,
         claim=probe.claim,
         lab=lab,

@@ -84,7 +84,7 @@ class Prover:
             site = self.site(name)
             found = found.model_copy(update={"node": fault.on(site)})
             with self._timed("fingerprint"):
-                before = self._known or self.fingerprint()
+                before = self._known or self._at_rest()
             self._known = None
             found = self._under(fault, site, found)
             with self._timed("compare"):
@@ -165,6 +165,11 @@ class Prover:
             )
         outputs = {node: script.parse(one.stdout) for node, one in done.items()}
         return fingerprint.lines_of(outputs, lists)
+
+    def _at_rest(self) -> Lines:
+        """What the cluster is like once the nodes have followed what probes changed before."""
+        self.settled({lab for lab, _ in self.every})
+        return self.fingerprint()
 
     def unlike(self, before: Lines) -> list[str]:
         """What is different from before, once nothing is any more, or after a while."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from ipaddress import IPv4Address
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from scripts.checks.base import Scenario, Step
@@ -121,7 +121,7 @@ def _nodes(step: Step, view: View) -> set[str]:
 
 def _is_address(text: str) -> bool:
     try:
-        IPv4Address(text)
+        ip_address(text)
     except ValueError:
         return False
     return True

@@ -74,7 +74,7 @@ def _entries(before: Run, after: Run, differs: Comparison) -> Iterator[Entry]:
     for probe in after.probes:
         if probe.id in old and (probe.id in verdicts or probe.id in paths):
             sides = [
-                _Side(run.cluster, one, known.get(one.id, (0, None))[1])
+                _Side(run.cluster.by(one.family), one, known.get(one.id, (0, None))[1])
                 for run, one, known in zip((before, after), (old[probe.id], probe), causes, strict=True)
             ]
             yield _entry(number, sides, verdicts.get(probe.id), paths.get(probe.id, ()))

@@ -84,12 +84,13 @@ def _detail(
     """What a row leads to, with ``k`` in its ids, and the way that is drawn there; its cause has a number."""
     number, cause = numbered
     seen = seen_of(probe)
-    path = shown_path(probe, run.cluster, cause, seen)
+    cluster = run.cluster.by(probe.family)
+    path = shown_path(probe, cluster, cause, seen)
     detail = template("detail.html").render(
         probe=probe,
         k=k,
         path=path,
-        drawing=drawing_of(path, run.cluster) if path.stations else None,
+        drawing=drawing_of(path, cluster) if path.stations else None,
         facts=facts_of(probe, seen),
         cause=cause,
         number=number,

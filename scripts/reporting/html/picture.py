@@ -48,7 +48,7 @@ class Told:
 
 def picture_of_probe(probe: ProbeRecord, cluster: ClusterRecord) -> str:
     """The SVG file of a probe's way; empty if the probe sent nothing that could be drawn."""
-    probe, cluster = printable(probe), printable(cluster)
+    probe, cluster = printable(probe), printable(cluster.by(probe.family))
     path = shown_path(probe, cluster, None)
     return _picture(path, cluster, f"{probe.claim}: {probe.sentence}") if path.stations else ""
 
