@@ -25,7 +25,8 @@ class Terms:
     the class of load balancers (empty: the cluster's own), ``ingress`` and ``gateway`` those of Ingresses and
     Gateways. ``pull_secret`` is a Docker configuration with what nodes need to pull the images, or empty.
     ``linux_only`` keeps Pods to nodes that run Linux. ``alone``: one node alone runs Pods.
-    ``dual``: Services that the labs ask by both families have an address of each.
+    ``workers`` are so many on a cluster of our own. ``dual``: Services that the labs ask by both families
+    have an address of each.
     """
 
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -37,6 +38,7 @@ class Terms:
     linux_only: bool = False
     alone: bool = False
     dual: bool = False
+    workers: int = 2
 
     def placed(self) -> pulumi.ResourceOptions:
         """Options that give every Pod below a component its node selector and its pull secret."""
@@ -72,7 +74,7 @@ class Terms:
 def read_terms(loaded: Mapping[str, Any], root: Path) -> Terms:
     """The terms that ``scripts/up`` wrote down; raises OSError where the pull secret's file is missing."""
     if not loaded["given"]:
-        return Terms(alone=loaded["alone"], dual=loaded.get("dual", False))
+        return Terms(alone=loaded["alone"], dual=loaded.get("dual", False), workers=loaded.get("workers", 2))
     secret = loaded["pullSecret"]
     return Terms(
         labels=loaded["labels"],

@@ -16,11 +16,13 @@ class IngressL4(Lab):
         """Deployment ``web`` and a Service of type LoadBalancer for each policy.
 
         The Services' selector is a constant: otherwise they would wait for the Deployment's Pods, and the
-        provider then waits ten seconds more for a new Service's endpoints to settle.
+        provider then waits ten seconds more for a new Service's endpoints to settle. Half of the nodes have a
+        Pod: where fewer are healthy, Envoy takes its health checks to be wrong and sends to all of them
+        (healthy_panic_threshold), also to nodes that policy Local keeps from answering.
         """
         self.deployment(
             "web",
-            1,
+            max(1, (self.terms.workers + 1) // 2),
             serving_pod(
                 {
                     "nginx": server(self.images, "nginx", 80, SIZE, started="/"),

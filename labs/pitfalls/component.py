@@ -6,7 +6,7 @@ from pulumi_kubernetes.core import v1
 from pulumi_kubernetes.meta import v1 as meta
 from pulumi_kubernetes.networking import v1 as networking
 
-from labs.containers import server, serving_pod
+from labs.containers import beside, server, serving_pod
 from labs.lab import Lab
 
 SIZE = ("10m", "16Mi")
@@ -17,13 +17,14 @@ within five on a busy machine."""
 
 
 class Pitfalls(Lab):
-    """Deployments ``server``, ``guarded`` and ``datagram`` of two Pods each, spread, and others of one."""
+    """Deployments ``server``, ``guarded`` and ``datagram`` of two Pods each on two nodes; others of one."""
 
     def build(self) -> None:
         """Services ``server``, ``sticky``, ``brief`` and ``near`` are in front of the same Pods."""
-        for name, replicas in (("server", 2), ("lone", 1), ("guarded", 2)):
-            self.deployment(name, replicas, serving_pod({"nginx": self._nginx()}))
         port, pods = {80: "nginx"}, {"app": "server"}
+        for name, replicas in (("server", 2), ("lone", 1)):
+            self.deployment(name, replicas, serving_pod({"nginx": self._nginx()}))
+        self.deployment("guarded", 2, serving_pod({"nginx": self._nginx()}, affinity=beside(pods)))
         self.service("server", port, selects=pods, dual=True)
         self.service("sticky", port, selects=pods, sticky=True, dual=True)
         self.service("brief", port, selects=pods, sticky=True, timeout=1, dual=True)
@@ -40,7 +41,8 @@ class Pitfalls(Lab):
     def _datagram(self) -> None:
         """Two UDP servers behind a clusterIP and a node port."""
         answers = server(self.images, "datagram", DATAGRAM_PORT, SIZE, protocol="UDP")
-        self.deployment("datagram", 2, serving_pod({"datagram": answers}))
+        near = beside({"app": "server"})
+        self.deployment("datagram", 2, serving_pod({"datagram": answers}, affinity=near))
         ports, pods = {DATAGRAM_PORT: "datagram"}, {"app": "datagram"}
         self.service("datagram", ports, selects=pods, kind="NodePort", protocol="UDP")
 

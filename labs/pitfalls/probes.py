@@ -36,6 +36,11 @@ GUARD = (AnsweredBy(LAB, "guarded", "nginx"),)
 UNTOUCHED = (BY, SeesSource("own"), NotTranslated())
 
 
+def client(n: int = 0) -> Client:
+    """The client on one of the nodes that run the lab's servers."""
+    return Client(n, (LAB, "server"))
+
+
 def service(name: str) -> Service:
     """A Service of the lab by its clusterIP."""
     return Service(LAB, name, 80)
@@ -43,7 +48,7 @@ def service(name: str) -> Service:
 
 PROBES: tuple[Probe, ...] = (
     *(
-        Probe(f"P1-mesh-{n + 1}-{where}", "P1", Client(n), Get(to, UNTOUCHED, WHO))
+        Probe(f"P1-mesh-{n + 1}-{where}", "P1", client(n), Get(to, UNTOUCHED, WHO))
         for n in range(2)
         for where, to in (("same", SAME), ("other", OTHER))
     ),
@@ -53,13 +58,13 @@ PROBES: tuple[Probe, ...] = (
     ),
     Probe("P1-nodes", "P1", EveryClient(), Mesh((AnsweredThere("nginx"), *UNTOUCHED[1:]))),
     *(
-        Probe(f"K1-{way}-{n + 1}-{where}", "K1", Client(n), check(to))
+        Probe(f"K1-{way}-{n + 1}-{where}", "K1", client(n), check(to))
         for n in range(2)
         for where, to in (("same", SAME), ("other", OTHER), ("service", service("server")))
         for way, check in (("get", Downloads), ("post", Uploads))
     ),
     *(
-        Probe(f"K1-largest-{n + 1}-{where}", "K1", Client(n), Largest(to))
+        Probe(f"K1-largest-{n + 1}-{where}", "K1", client(n), Largest(to))
         for n in range(2)
         for where, to in (("same", DATAGRAM_SAME), ("other", DATAGRAM_OTHER))
     ),
@@ -78,48 +83,48 @@ PROBES: tuple[Probe, ...] = (
         for n in range(2)
     ),
     *(
-        Probe(f"K4-direct-{n + 1}-{where}", "K4", Client(n), Datagrams(to))
+        Probe(f"K4-direct-{n + 1}-{where}", "K4", client(n), Datagrams(to))
         for n in range(2)
         for where, to in (("same", DATAGRAM_SAME), ("other", DATAGRAM_OTHER))
     ),
     *(
-        Probe(f"K4-service-{n + 1}", "K4", Client(n), Datagrams(Service(LAB, "datagram", UDP)))
+        Probe(f"K4-service-{n + 1}", "K4", client(n), Datagrams(Service(LAB, "datagram", UDP)))
         for n in range(2)
     ),
     Probe(
         "K4-nodeport",
         "K4",
-        Client(),
+        client(),
         Datagrams(NodePort(LAB, "datagram", UDP, "control plane", protocol="UDP")),
     ),
     Probe(
         "K4-nobody",
         "K4",
-        Client(),
+        client(),
         Datagrams(Pod(LAB, "datagram", UNSERVED, "other node"), "a refusal"),
         ("K4-direct-1-other",),
     ),
-    Probe("K4-dns-udp", "K4", Client(), Resolve(LAB, "server")),
-    Probe("K4-dns-tcp", "K4", Client(), Resolve(LAB, "server", over="TCP")),
+    Probe("K4-dns-udp", "K4", client(), Resolve(LAB, "server")),
+    Probe("K4-dns-tcp", "K4", client(), Resolve(LAB, "server", over="TCP")),
     Probe(
         "K4-replaced",
         "K4",
-        Client(),
+        client(),
         Resend(LAB, "datagram", "datagram", UDP),
         rests_on=("K4-service-1",),
     ),
-    Probe("K5-free", "K5", Client(), Answerers(service("server"), "several Pods"), carries=False),
-    Probe("K5-kept", "K5", Client(), Answerers(service("sticky"), "one Pod"), ("K5-free",)),
-    Probe("K5-timeout", "K5", Client(), Freed(service("brief"), 1)),
+    Probe("K5-free", "K5", client(), Answerers(service("server"), "several Pods"), carries=False),
+    Probe("K5-kept", "K5", client(), Answerers(service("sticky"), "one Pod"), ("K5-free",)),
+    Probe("K5-timeout", "K5", client(), Freed(service("brief"), 1)),
     Probe(
         "K5-gone",
         "K5",
-        Client(),
+        client(),
         Bereft(service("sticky"), "server"),
         rests_on=("K5-kept",),
     ),
     *(
-        Probe(f"K6-near-{n + 1}", "K6", Client(n), Answerers(service("near"), "its own node's Pods"))
+        Probe(f"K6-near-{n + 1}", "K6", client(n), Answerers(service("near"), "its own node's Pods"))
         for n in range(2)
     ),
     Probe(
@@ -140,7 +145,7 @@ PROBES: tuple[Probe, ...] = (
     Probe(  # where connections are lost anyhow, none that fails tells of a Pod's end
         "K7",
         "K7",
-        Client(),
+        client(),
         Roll(LAB, "graceful", "abrupt"),
         rests_on=("K2-1", "K2-2", "K5-free"),
     ),
@@ -148,7 +153,7 @@ PROBES: tuple[Probe, ...] = (
         Probe(
             f"K8-denied-{n + 1}-{where}",
             "K8",
-            Client(n),
+            client(n),
             Get(to, (Denied("guarded"),), WHO, traced=True),
             (f"P1-mesh-{n + 1}-{where}", f"K8-allowed-{n + 1}-{where}"),
         )
@@ -167,7 +172,7 @@ PROBES: tuple[Probe, ...] = (
     Probe(
         "K8-follows",
         "K8",
-        Client(),
+        client(),
         Enforced(LAB, "guarded", "guarded"),
         rests_on=("K8-denied-1-same", "K8-denied-1-other"),
     ),

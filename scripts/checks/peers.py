@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -76,18 +77,22 @@ class Destination(ABC):
 
 @dataclass(frozen=True)
 class Client(Source):
-    """The curl Pod that the platform runs on every worker node; ``index`` counts nodes by name."""
+    """The curl Pod that the platform runs on every worker node; ``index`` counts nodes by name.
+
+    Nodes that run a Pod of ``beside`` (lab, workload) come first: in a large cluster that is a few of many.
+    """
 
     dual: ClassVar[bool] = True
 
     index: int = 0
+    beside: tuple[str, str] | None = None
 
     def __str__(self) -> str:
         return f"client-{self.index + 1}"
 
     def place(self, view: View) -> Place:
         """The client Pod of that node."""
-        node = worker(view, self.index)
+        node = worker(view, self.index, view.nodes_of(*self.beside) if self.beside else ())
         for pod in view.clients():
             if pod.node == node.name:
                 return view.place(pod)
@@ -117,7 +122,7 @@ class Container(Source):
 
 @dataclass(frozen=True)
 class PodOn(Source):
-    """A container of a lab's Pod on a certain worker node; ``index`` counts nodes by name."""
+    """A container of a lab's Pod on a certain worker node; ``index`` counts those that run one, by name."""
 
     dual: ClassVar[bool] = True
 
@@ -131,7 +136,7 @@ class PodOn(Source):
 
     def place(self, view: View) -> Place:
         """The container of the first such Pod."""
-        node = worker(view, self.index).name
+        node = worker(view, self.index, view.nodes_of(self.lab, self.workload)).name
         for pod in view.pods(self.lab, self.workload):
             if pod.node == node:
                 return view.place(pod, self.container)
@@ -230,9 +235,12 @@ class KubeProxy(Source):
         raise NotHere(f"no kube-proxy runs on {node}: something else serves this cluster's Services")
 
 
-def worker(view: View, index: int) -> NodeInfo:
-    """A worker node by its place in the order of names; raises NotHere where there are fewer, or NodeDown."""
-    workers = view.snapshot.workers
+def worker(view: View, index: int, first: Collection[str] = ()) -> NodeInfo:
+    """A worker node by its place in the order of names, some of them ``first``.
+
+    Raises NotHere where there are fewer, or NodeDown.
+    """
+    workers = sorted(view.snapshot.workers, key=lambda node: (node.name not in first, node.name))
     if index >= len(workers):
         raise NotHere(f"the cluster has {len(workers)} worker nodes, not {index + 1}")
     answering(view, workers[index].name)

@@ -84,6 +84,12 @@ class View:
             )
         return found
 
+    def nodes_of(self, lab: str, workload: str) -> frozenset[str]:
+        """The nodes that run Pods of a lab's workload, ready or not."""
+        where = self.lab(lab)["pods"].get(workload)
+        found = self._matching(self.namespace(lab), where) if where else ()
+        return frozenset(pod.node for pod in found if not pod.leaving)
+
     def clients(self) -> list[PodInfo]:
         """The client Pods, by the name of their worker node."""
         return sorted(self._platform("client"), key=lambda pod: pod.node)

@@ -43,11 +43,19 @@ def unplayed(lab: str, probe: Probe, records: Mapping[str, ProbeRecord]) -> Prob
 
 
 def controlled(record: ProbeRecord, probe: Probe, records: Mapping[str, ProbeRecord]) -> ProbeRecord:
-    """A negative probe that passed stays so only if its positive controls passed as well."""
+    """A negative probe that passed stays so only if its positive controls passed as well.
+
+    Where this cluster has nobody for a control, it has nobody for the probe either, which is skipped.
+    """
     verdicts = {id: records[id].verdict for id in probe.controls if id in records}
-    broken = [id for id in probe.controls if verdicts.get(id) is not Verdict.PASSED]
-    if record.verdict is not Verdict.PASSED or not broken:
+    missing = [id for id in probe.controls if verdicts.get(id) is not Verdict.PASSED]
+    if record.verdict is not Verdict.PASSED or not missing:
         return record
+    broken = [id for id in missing if verdicts.get(id) is not Verdict.SKIPPED]
+    if not broken:
+        why = f"without its control {missing[0]} silence would prove nothing: {records[missing[0]].why}"
+        changed = {"verdict": Verdict.SKIPPED, "failure": None, "why": why}
+        return record.model_copy(update={**changed, "follows": missing[0]})
     state = verdicts.get(broken[0], "not in this run")
     why = f"its control {broken[0]} is {state}, so silence proves nothing"
     finding = {"verdict": Verdict.INCONCLUSIVE, "failure": Failure.CONTROL_FAILED, "why": why}

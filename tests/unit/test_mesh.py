@@ -15,6 +15,7 @@ from scripts.evidence.view import View
 from scripts.suite.plan import Plan, plan_of
 from scripts.suite.run import run
 from tests.unit import atlas
+from tests.unit.growth import grown
 from tests.unit.lies import Lies
 from tests.unit.runs import F, I, P, S, pair_of, results
 from tests.unit.world import World
@@ -22,21 +23,6 @@ from tests.unit.world import World
 pytestmark = pytest.mark.usefixtures("impatient")
 ID = "P1-nodes"
 CLIENT_A, CLIENT_B = (atlas.PODS[name][2] for name in ("client-a", "client-b"))
-
-
-def grown(workers: int) -> View:
-    """The made-up cluster with so many workers, a client on each."""
-    view = atlas.view()
-    node = view.snapshot.workers[0]
-    client = next(pod for pod in view.snapshot.pods if pod.name == "client-a")
-    names = [f"worker-{n:03}" for n in range(workers)]
-    ips = [f"10.{n // 200 + 1}.{n % 200}.2" for n in range(workers)]
-    nodes = tuple(replace(node, name=name) for name in names)
-    pods = tuple(
-        replace(client, name=f"client-{name}", uid=name, ip=ip, node=name)
-        for name, ip in zip(names, ips, strict=True)
-    )
-    return replace(view, snapshot=replace(view.snapshot, nodes=nodes, pods=pods))
 
 
 def planned(view: View) -> Plan:
@@ -114,12 +100,12 @@ def test_one_node_has_no_other_to_ask() -> None:
 
 def test_a_node_that_does_not_answer_or_has_no_client_is_not_left_out_in_silence() -> None:
     view = grown(3)
-    silent = settled(replace(view, silent={"worker-001": "it is paused"}))
+    silent = settled(replace(view, silent={"worker-0001": "it is paused"}))
     assert (silent.verdict, silent.failure) == (I, Failure.NODE_DOWN)
     fewer = replace(view, snapshot=replace(view.snapshot, pods=view.snapshot.pods[1:]))
     missing = settled(fewer)
     assert (missing.verdict, missing.failure) == (F, Failure.MISSING_PEER)
-    assert "no client Pod is ready on worker-000" in missing.why
+    assert "no client Pod is ready on worker-0000" in missing.why
 
 
 def test_no_way_at_all_proves_nothing() -> None:

@@ -48,7 +48,8 @@ def bring_up(
     registries = Registries(off=build)
     images = _tools_and_images(profile, registries)
     (profile.folder / "images.json").write_text(json.dumps(images, indent=1))
-    terms = {"given": False, "alone": len(profile.config.get("nodes", ())) < 3, "dual": profile.dual}
+    workers = max(1, len(profile.config.get("nodes", ())) - 1)
+    terms = {"given": False, "alone": workers < 2, "dual": profile.dual, "workers": workers}
     (profile.folder / "terms.json").write_text(json.dumps(terms))
     registry = balancer.envoy_image(profile, images["base"], registries)
 
