@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import partial
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 from scripts.checks.peers import Source, Target
@@ -135,7 +135,7 @@ class Observation:
         behind = self.kernel.index.towards(peer, server or answer.remote[0])
         return seen + [pair for pair in behind if pair not in seen]
 
-    @cached_property
+    @property
     def pod_ips(self) -> dict[str, str]:
         """The IPs of all Pods of the namespace that is probed, by name, as the API has them."""
         target = self.step.work.target
@@ -143,7 +143,7 @@ class Observation:
             namespace = target.pod.namespace
         else:
             namespace = self.view.namespace(target.lab if target and target.lab else self.step.lab)
-        return {pod.name: pod.ip for pod in self.view.snapshot.pods if pod.namespace == namespace}
+        return self.view.pod_ips(namespace)
 
 
 class Check(ABC):

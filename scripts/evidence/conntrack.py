@@ -13,7 +13,7 @@ _TUPLE = re.compile(r"\bsrc=(\S+) dst=(\S+) sport=(\d+) dport=(\d+)")
 _STATE = re.compile(r"\b(?:tcp\s+6\s+\d+\s+([A-Z_0-9]+)\b|udp\s+17\s+\d+ )")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Flow:
     """One direction of a connection."""
 
@@ -28,7 +28,7 @@ class Flow:
         return Flow(self.dst, self.src, self.dport, self.sport)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """A connection as netfilter tracks it: ``reply`` is the direction back, as netfilter expects it.
 

@@ -31,7 +31,7 @@ class ServiceKey(NamedTuple):
         return f"{self.address + ':' if self.address else 'node port '}{self.port}/{self.protocol}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Backend:
     """A Pod's address behind a Service, and the exact probability that a new connection gets it (0 to 1).
 
@@ -51,7 +51,7 @@ class Backend:
         return end_of(self.ip, self.port)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ServiceRules:
     """What happens to a connection to one address and port of a Service (``namespace/service:port``).
 

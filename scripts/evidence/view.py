@@ -45,6 +45,7 @@ class View:
     clocks: str = ""
     """Why no delay between this machine and a node is told; empty where they go by one clock."""
     _other: dict[int, View] = field(default_factory=dict, init=False, compare=False, repr=False)
+    _ips: dict[str, dict[str, str]] = field(default_factory=dict, init=False, compare=False, repr=False)
     _selected: dict[str, list[PodInfo]] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     def by(self, family: int) -> View:
@@ -83,6 +84,13 @@ class View:
                 f"no Pod of {workload} is ready: look with kubectl -n {namespace} describe pods"
             )
         return found
+
+    def pod_ips(self, namespace: str) -> dict[str, str]:
+        """The IPs of all Pods of a namespace, by name, as the API has them; kept once found."""
+        if namespace not in self._ips:
+            of = (pod for pod in self.snapshot.pods if pod.namespace == namespace)
+            self._ips[namespace] = {pod.name: pod.ip for pod in of}
+        return self._ips[namespace]
 
     def nodes_of(self, lab: str, workload: str) -> frozenset[str]:
         """The nodes that run Pods of a lab's workload, ready or not."""

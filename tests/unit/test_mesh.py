@@ -10,6 +10,7 @@ import pytest
 
 from scripts.checks.base import Observation, Work
 from scripts.checks.mesh import MOST, Mesh
+from scripts.checks.peers import Client, PodOn, Source
 from scripts.checks.verdict import Failure, Finding
 from scripts.evidence.view import View
 from scripts.suite.plan import Plan, plan_of
@@ -113,3 +114,29 @@ def test_no_way_at_all_proves_nothing() -> None:
     check = step.probe.check
     assert isinstance(check, Mesh)
     assert check.judge(Observation(replace(step, work=Work()), grown(3))).verdict is I
+
+
+def test_many_ways_share_what_they_know_of_the_cluster() -> None:
+    """A copy for each way grows with the square of the nodes: 4 GB for a thousand of them."""
+    view = grown(3)
+    (step,) = planned(view).steps
+    one, other = Observation(step, view), Observation(step, view)
+    assert one.pod_ips is other.pod_ips and len(one.pod_ips) == 6
+
+
+@pytest.mark.parametrize(
+    "source", [Client(0, ("pitfalls", "server")), PodOn("pitfalls", "server", "nginx", 0)]
+)
+def test_in_a_large_cluster_probes_start_where_their_peers_run(source: Source) -> None:
+    """Of many nodes two run the lab's Pods: seen from the first ones by name, there would be nobody."""
+    view = grown(5)
+    server = next(pod for pod in atlas.view().snapshot.pods if pod.name == "server-1")
+    here = replace(server, node="worker-0003")
+    made = replace(view, snapshot=replace(view.snapshot, pods=(*view.snapshot.pods, here)))
+    assert source.place(made).node == "worker-0003"
+    unready = replace(
+        made, snapshot=replace(made.snapshot, pods=(*view.snapshot.pods, replace(here, ready=False)))
+    )
+    if isinstance(source, Client):
+        assert source.place(unready).node == "worker-0003", "the order does not change with the Pods' state"
+        assert replace(source, index=1).place(made).node == "worker-0000"

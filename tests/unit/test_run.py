@@ -16,15 +16,17 @@ from scripts.checks.request import Get
 from scripts.checks.sample import Sample
 from scripts.checks.table import Table
 from scripts.checks.translation import Masqueraded, NotTranslated, Translated
-from scripts.checks.verdict import Failure
+from scripts.checks.verdict import Failure, Verdict
 from scripts.errors import PodpathError
 from scripts.runs import events
+from scripts.runs.document import ProbeRecord
+from scripts.suite.judge import controlled
 from scripts.suite.run import run
 from scripts.transport.executor import CompletedExec, Place
 from tests.unit import atlas
 from tests.unit.execs import untimed
 from tests.unit.lies import Lies
-from tests.unit.runs import EVERY, F, I, P, finding, found, pair_of, results, wanted
+from tests.unit.runs import EVERY, F, I, P, S, finding, found, pair_of, results, wanted
 from tests.unit.world import World
 
 IN_TURN = ["S1", "S3", "S5", "S7-hangs", "S7-ready"]
@@ -331,3 +333,30 @@ def test_rules_of_which_some_are_missing_are_no_probabilities() -> None:
     seen = results(ids="S2-1", made=Torn())["S2-1"]
     assert (seen.verdict, seen.failure) == (I, Failure.NO_EVIDENCE)
     assert str(seen.why).endswith(" give away 66.7%: some are missing")
+
+
+@pytest.mark.parametrize(
+    ("states", "verdict"),
+    [
+        ((P, P), P),
+        ((P, S), S),
+        ((S, F), I),
+        ((F, S), I),
+        ((P, None), I),
+    ],
+)
+def test_what_this_cluster_has_no_control_for_is_skipped_and_not_open(
+    states: tuple[Verdict, Verdict | None], verdict: Verdict
+) -> None:
+    """In a large cluster a control may have no Pod where it starts: then the probe says nothing, red or green."""
+
+    def record(id: str, of: Verdict) -> ProbeRecord:
+        return ProbeRecord(id=id, claim="C4", lab="x", sentence="s", verdict=of, why="no Pod runs there")
+
+    probe = dataclasses.replace(pair_of("C4-pod-80")[1], controls=("a", "b"))
+    known = {id: record(id, of) for id, of in zip("ab", states, strict=True) if of}
+    found = controlled(record(probe.id, P), probe, known)
+    assert found.verdict is verdict
+    if verdict is S:
+        assert found.why == "without its control b silence would prove nothing: no Pod runs there"
+        assert found.failure is None
