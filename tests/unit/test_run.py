@@ -348,7 +348,7 @@ def test_rules_of_which_some_are_missing_are_no_probabilities() -> None:
 def test_what_this_cluster_has_no_control_for_is_skipped_and_not_open(
     states: tuple[Verdict, Verdict | None], verdict: Verdict
 ) -> None:
-    """In a large cluster a control may have no Pod where it starts: then the probe says nothing, red or green."""
+    """In a large cluster a control may have no Pod where it starts."""
 
     def record(id: str, of: Verdict) -> ProbeRecord:
         return ProbeRecord(id=id, claim="C4", lab="x", sentence="s", verdict=of, why="no Pod runs there")
