@@ -19,7 +19,7 @@ from scripts.checks.verdict import Failure, Verdict
 from scripts.ends import family_of, ip_of
 from scripts.errors import PodpathError
 from scripts.evidence.capture import LEFT_OUT
-from scripts.evidence.directory import directory_of
+from scripts.evidence.directory import Directory, directory_of
 from scripts.evidence.dropreasons import Dropped, of_trace
 from scripts.evidence.lasthop import last_seen
 from scripts.evidence.nodeview import Kernel
@@ -85,10 +85,9 @@ def _found(
     found = [cause for scene in scenes for cause in found_in(roots_of(scene))]
     first, rest = ordered(found, reds)
     told = [*(record(cause) for cause in first), *(record(cause, warning=True) for cause in rest)]
-    names = directory_of(session.view, replayed.wired)
     rules = {node: seen.rules for node, seen in kernel.nodes.items()}
 
-    def retold(red: Red, scene: Scene) -> ReplayRecord:
+    def retold(red: Red, scene: Scene, names: Directory) -> ReplayRecord:
         one = (red.failing or list(red.tries))[0]
         trace = trace_record(one.trace, names.met(one.trace.hops)) if one.trace.hops else None
         trace = with_rules(trace, one.passages, rules) if trace else None
@@ -99,7 +98,10 @@ def _found(
         dropped = _dropped(of_trace(replayed.dropped, one.trace))
         return ReplayRecord(passes=passes, last=last, ended=ended, trace=trace, dropped=dropped)
 
-    replays = {red.id: retold(red, scene) for scene in scenes for red in scene.reds if red.tries}
+    replays: dict[str, ReplayRecord] = {}
+    for scene in scenes:
+        names = directory_of(scene.view, replayed.wired)
+        replays |= {red.id: retold(red, scene, names) for red in scene.reds if red.tries}
     told = [_with_reasons(cause, replays) for cause in told]
     return events.CausesFound(tuple(told), replays, time.monotonic() - begun)
 
