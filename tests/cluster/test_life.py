@@ -121,7 +121,9 @@ def test_every_claim_is_judged_with_receipts(scripts: Command, tmp_path: Path) -
     assert verdicts_of(run) == EXPECTED
     told = {claim["id"]: claim["told"] for claim in run["claims"] if claim["told"]}
     assert {id: word in told[id] for id, word in REFUTED.items()} == dict.fromkeys(REFUTED, True)
-    for probe in run["probes"]:
+    skipped = {probe["id"] for probe in run["probes"] if probe["verdict"] == "skipped"}
+    assert "K8-follows" in skipped and len(skipped) <= 2, "nothing here enforces policies"
+    for probe in (one for one in run["probes"] if one["id"] not in skipped):
         assert probe["receipt"]["client"] or probe["receipt"]["kernel"] or probe["receipt"]["api"], probe[
             "id"
         ]
