@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from scripts.causes.scene import Cause, Red, Scene, agent
-from scripts.ends import ip_of
+from scripts.ends import end_of, ip_of
 
 
 def find(scene: Scene) -> Iterator[Cause]:
@@ -44,4 +44,6 @@ def _to_itself(red: Red) -> bool:
     ends = [ip_of(end) for one in red.failing for p in one.passages for end in (p.destination,)]
     ends += [ip_of(hop.dst) for one in red.failing for hop in one.trace.hops if hop.way == "request"]
     rewritten = [rule.text for one in red.failing for p in one.passages for rule in p.rules if rule.rewrites]
-    return bool(own) and (own in ends or any(f"--to-destination {own}:" in text for text in rewritten))
+    return bool(own) and (
+        own in ends or any(f"--to-destination {end_of(own, '')}" in text for text in rewritten)
+    )

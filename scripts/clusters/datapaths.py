@@ -56,7 +56,7 @@ def attachment(pods: Iterable[str], wiring: Wiring) -> tuple[str, str]:
         if not any(one.dst.version == pod.version for one in wiring.routes):
             continue
         route = route_to(ip_network(pod), wiring.routes)
-        if route is None or route.dst == EVERYWHERE:
+        if route is None or not route.dst.prefixlen:
             kinds[UNKNOWN, f"no route of its own covers {pod}"] += 1
             continue
         link = wiring.named(route.dev)
